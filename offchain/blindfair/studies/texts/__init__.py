@@ -5,5 +5,6 @@ passages   documents cut into short texts of whole sentences
 domains    own texts, mixed offers and test sets
 purchases  what is bought, and what it is worth
 hidden     what it costs to hide the query
+unwanted   which unwanted texts are bought
 report     the tables and the page
 """

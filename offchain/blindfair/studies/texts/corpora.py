@@ -17,6 +17,12 @@ DEFAULT_FOLDER = Path.home() / ".cache" / "blindfair" / "texts"
 
 FILE_NAME = "documents.jsonl.gz"
 
+FOREIGN_NAME = "foreign.jsonl.gz"
+"""Documents in other languages than English."""
+
+SYNONYMS_NAME = "synonyms.json.gz"
+"""Another word for each of many English words."""
+
 LLAMA = "llama"
 """The folder's folder with a small Llama, the studies' second model."""
 
@@ -41,24 +47,36 @@ class CorpusDocument:
     """Paragraphs, separated by line feeds."""
 
 
-def load_documents(folder: Path = DEFAULT_FOLDER) -> tuple[CorpusDocument, ...]:
+def load_documents(folder: Path = DEFAULT_FOLDER, name: str = FILE_NAME) -> tuple[CorpusDocument, ...]:
     """Read all documents of a folder. Raises FileMissing if the recipe has not filled it."""
-    path = folder / FILE_NAME
+    with gzip.open(_checked(folder, name), "rt", encoding="utf-8") as stream:
+        return tuple(CorpusDocument(**json.loads(line)) for line in stream)
+
+
+def load_synonyms(folder: Path = DEFAULT_FOLDER) -> dict[str, str]:
+    """Read the synonyms of a folder. Raises FileMissing if the recipe has not filled it."""
+    with gzip.open(_checked(folder, SYNONYMS_NAME), "rt", encoding="utf-8") as stream:
+        found: dict[str, str] = json.load(stream)
+        return found
+
+
+def _checked(folder: Path, name: str) -> Path:
+    path = folder / name
     if not path.is_file():
+        option = "--study" if name == FILE_NAME else "--unwanted"
         raise FileMissing(
             "The documents for the studies of texts are not there",
             expected=str(path),
             found="nothing",
-            hint=f"fill the folder, which takes five minutes: python scripts/text_assets/make.py --study {folder}",
+            hint=f"fill the folder, in five minutes at most: python scripts/text_assets/make.py {option} {folder}",
         )
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        return tuple(CorpusDocument(**json.loads(line)) for line in stream)
+    return path
 
 
-def write_documents(folder: Path, documents: Iterable[CorpusDocument]) -> Path:
+def write_documents(folder: Path, documents: Iterable[CorpusDocument], name: str = FILE_NAME) -> Path:
     """Write documents where `load_documents` reads them; the same documents make the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(asdict(document), ensure_ascii=False) + "\n" for document in documents)
-    path = folder / FILE_NAME
+    path = folder / name
     path.write_bytes(gzip.compress(lines.encode(), mtime=0))
     return path
