@@ -117,7 +117,7 @@ def test_a_buyer_hides_its_query_and_is_told_what_that_costs(base: Path) -> None
         for shown in (True, False, False)
     ]
     assert "shows the seller each layer's part of the query" in asked[0].notes[-1]
-    assert re.search(r"the query's directions are hidden: .* by 0\.\d\d of the ranks$", asked[1].notes[-1])
+    assert re.search(r"directions are hidden; rank correlation .*: \d\.\d\d \(1 = no loss\)$", asked[1].notes[-1])
     assert asked[0].basis != asked[1].basis == asked[2].basis
     with pytest.raises(InvalidOption, match="`show_query` is for texts"):
         make_purchase(pd.DataFrame({"x": [1.0, 2.0]}), label="x", budget="0.01", show_query=True)

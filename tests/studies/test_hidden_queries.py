@@ -22,6 +22,7 @@ def test_a_tiny_run_compares_both_queries_and_is_not_measured_twice(tmp_path: Pa
     first, second = found["lines"]
     for line in (first, second):
         assert -1 <= line["agreement"] < 1
+        assert all(-1 <= each["cosine"] <= 1 for each in line["guesses"].values())
         assert set(line[SHOWN]) == set(line[HIDDEN]) == {"10%", "20%", "40%"}
     assert (tmp_path / "hidden.md").read_text(encoding="utf-8") == page(found)
     assert write_hidden(tmp_path, quick=True, so_far=True, domains=domains) == found
@@ -33,12 +34,12 @@ def test_differences_are_told_pair_by_pair() -> None:
     def line(seed: int, shown: float, hidden: float) -> dict[str, Any]:
         return {"model": "m", "seed": seed, "offered": 0.5, "agreement": 0.9 - seed / 10,
                 SHOWN: {"20%": shown}, HIDDEN: {"20%": hidden},
-                "guesses": {"mean row": 0.1 + seed, "best": 0.3}}  # fmt: skip
+                "guesses": {"mean row": {"cosine": 0.1 + seed, "ranks": -0.5}}}  # fmt: skip
 
     told = page({"asked": 4, "lines": [line(0, 0.9, 0.8), line(1, 0.5, 0.4)]})
     assert "Measured are 2 of 4 purchasers" in told
     assert "| m | 2 | 0.85, 0.80 | 20% | 50% | 70% | 60% | -10.0 ± 0.0 points |" in told
-    assert "| model | mean row | best |" in told and "| m | 0.60 | 0.30 |" in told
+    assert "| m | 2 | mean row | 0.60 | 0.50 |" in told
 
 
 def test_the_committed_page_is_of_the_committed_figures() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from blindfair.influence.arrays import Floats
 from blindfair.influence.bases import principal_directions
-from blindfair.influence.projection import Projection, Sides
+from blindfair.influence.projection import ENTRY_LIMIT, Projection, Sides
 from blindfair.influence.text.covariances import factor_covariances, main_directions
 from blindfair.influence.text.logra import projected_rows
 from blindfair.influence.text.main_vectors import main_singular
@@ -57,9 +57,9 @@ def find_projection(
     With `mixed` the second stage is turned at random: the seller sees the space of its directions, and none of them.
 
     A query is a matrix `outputs x inputs` for each layer; `side` directions are kept of each side of a layer, and `k`
-    entries of a row, fewer if the rows span fewer. Main directions of layers are those of `FACTOR_TEXTS` texts, evenly
-    taken. Raises InvalidOption, NoRecords, ShapeMismatch, UnusableText, and UnusableModel where both stages are too
-    large together.
+    entries of a row, fewer if the rows span fewer or a request cannot hold as many. Main directions of layers are those
+    of `FACTOR_TEXTS` texts, evenly taken. Raises InvalidOption, NoRecords, ShapeMismatch, UnusableText, and
+    UnusableModel where both stages are too large together.
     """
     if not (1 <= side <= 256 and 1 <= k <= K_LARGEST):
         raise InvalidOption(
@@ -86,6 +86,7 @@ def find_projection(
         inner = _side([right for _, right in asked], factors.inner, side)
         sides.append(Sides(inner, outer))
     first = tuple(sides)
+    k = max(1, min(k, _most_entries(first)))
     parts = [_parts(first, query, max(1, k // 2 // len(queries))) for query in queries]
     rows = _first_rows(model, texts, labels, first)
     known = _orthonormal(np.vstack(parts).T)[:, :k] if parts else np.zeros((rows.shape[1], 0))
@@ -97,6 +98,12 @@ def find_projection(
             known = _orthonormal(np.hstack([known, found]))
     entries = known @ (_cosines(known.shape[1]) if mixed is None else _turned(known.shape[1], mixed))
     return FoundProjection(Projection.staged(first, entries), rows @ entries)
+
+
+def _most_entries(sides: Sequence[Sides]) -> int:
+    """How long a projected row may be, so that both stages fit into a request."""
+    first = sum(pair.inner.size + pair.outer.size for pair in sides)
+    return (ENTRY_LIMIT - first) // max(1, sum(pair.k for pair in sides))
 
 
 def evenly(count: int, most: int) -> list[int]:

@@ -30,6 +30,7 @@ from blindfair.pricing.texts.damage import other_labels, shuffled_words
 from blindfair.pricing.texts.directions import Direction, choose_direction
 from blindfair.pricing.texts.pieces import pieces
 from blindfair.protocol.audit import ROUNDING_SHARE
+from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import NoRecords, UnusableModel, UnusableText
 from blindfair.protocol.rows import ROW_LIMIT
 
@@ -37,14 +38,16 @@ DEFAULT_BITS = (4, 2)
 """Bits of the score, and of the contrast."""
 
 ENTRIES, SHOWN_ENTRIES = 512, 128
-"""Entries of a projected row, fewer if the buyer's rows span fewer: of a hidden query and of a shown one.
+"""Entries of a projected row of a hidden query and of a shown one, fewer if the buyer's rows span fewer.
 
-A hidden query is what these directions hold of it, so more of them score better (`scripts/study hidden`)."""
+A hidden query is what these directions hold of it, so more of them score better (`scripts/study hidden`).
+"""
 
 PIECED, PIECES = 128, 4
-"""So many training texts, evenly taken of more, are cut in so many pieces: rows of these hold more of a hidden query.
+"""At most 128 training texts are cut in four: the rows of these pieces hold more of a hidden query.
 
-Texts with a label need none: rows of a fitted head span few directions (`scripts/study hidden`)."""
+Texts with a label are not cut: the rows of a fitted head span few directions.
+"""
 
 MARGIN = 1.2
 """The usable range of a score over the largest one of the buyer's own records."""
@@ -100,14 +103,13 @@ def prepare_text_valuation(
     rng: np.random.Generator,
     seed: int,
     bits: Sequence[int] = DEFAULT_BITS,
-    entries: int | None = None,
     show_query: bool = False,
 ) -> TextValuation:
     """Make model, queries and trusted scores of the buyer's own texts. Deterministic in `rng` and `seed`.
 
     The projection, which the seller sees, is made of main directions of own texts, and without labels of their pieces,
     too; it is turned by a key that the own texts give. With `show_query` it holds each layer's part of the query, and
-    no pieces. `entries` are at most so many as `ENTRIES` and `SHOWN_ENTRIES` say, or as given.
+    no pieces.
 
     Raises NoRecords for too few validation texts, UnusableModel where rows could not be audited, and what
     `choose_direction` and `find_projection` raise.
@@ -127,11 +129,12 @@ def prepare_text_valuation(
     count = len(some[0])
     texts = _joined(some, worse_some)
     if show_query:
-        made = find_projection(model, *texts, [direction.layers], k=min(entries or SHOWN_ENTRIES, 2 * count))
+        made = find_projection(model, *texts, [direction.layers], k=min(SHOWN_ENTRIES, 2 * count))
     else:
         if not classes:
             texts = [*texts[0], *_pieces(model, _evenly(train, PIECED)[0])], None
-        made = find_projection(model, *texts, [], k=min(entries or ENTRIES, len(texts[0])), mixed=_key(train))
+        key = _key(model, preprocessing, texts, seed)
+        made = find_projection(model, *texts, [], k=min(ENTRIES, len(texts[0])), mixed=key)
     projection, k = made.projection, made.projection.k
     own, worse = unit_rows(made.rows[:count]), unit_rows(made.rows[count : 2 * count])
     held, broken = (unit_rows(model.rows(*texts, projection)) for texts in (validation, worse_validation))
@@ -191,8 +194,8 @@ def _said_of_hiding(model: TextModel, validation: Texts, direction: Direction, h
     """What it costs to hide the query, by the scores of validation texts with the query and without it."""
     shown = find_projection(model, *validation, [direction.layers], k=SHOWN_ENTRIES)
     agree = rank_correlation(hidden, unit_rows(shown.rows) @ project_query(shown.projection, direction.layers))
-    found = "in nothing that can be measured" if agree is None else f"by {agree:.2f} of the ranks"
-    return f"the query's directions are hidden: scores of validation texts agree with those of the whole query {found}"
+    found = "unknown" if agree is None else f"{agree:.2f}"
+    return f"the query's directions are hidden; rank correlation with scores of the whole query: {found} (1 = no loss)"
 
 
 def most_entries(train: int, *, labelled: bool) -> int:
@@ -234,13 +237,15 @@ def _readable(model: TextModel, piece: str) -> bool:
     return True
 
 
-def _key(train: Texts) -> np.random.Generator:
-    """Random numbers that come out alike each time, and that nobody knows without all of the buyer's training texts."""
-    digest = hashlib.sha256()
-    for place, text in enumerate(train[0]):
-        label = "" if train[1] is None else str(train[1][place])
-        digest.update(hashlib.sha256(f"{label} {text}".encode()).digest())
-    return np.random.default_rng(np.frombuffer(digest.digest(), dtype=np.uint32))
+def _key(model: TextModel, preprocessing: TextPreprocessing, texts: Texts, seed: int) -> np.random.Generator:
+    """Random numbers that come out alike for one question, and that nobody knows without all of these texts.
+
+    Whatever changes the directions changes the key: two bases turned alike would show the turn.
+    """
+    parts = [model.base.digest.hex(), str(seed), canonical(preprocessing.to_document()).decode(), *texts[0]]
+    parts += [] if texts[1] is None else map(str, texts[1])
+    digest = hashlib.sha256(b"".join(hashlib.sha256(part.encode()).digest() for part in parts)).digest()
+    return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
 
 
 def _joined(one: Texts, other: Texts) -> Texts:
@@ -249,5 +254,5 @@ def _joined(one: Texts, other: Texts) -> Texts:
 
 
 def _said_of_rows(k: int, kept: float | None) -> str:
-    ranks = "" if kept is None else f"; rounding keeps {kept:.4f} of the ranks of own scores"
+    ranks = "" if kept is None else f"; rank correlation of own scores before and after rounding: {kept:.4f}"
     return f"rows of {k} entries{ranks}"

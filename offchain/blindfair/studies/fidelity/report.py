@@ -266,8 +266,8 @@ The small GPT-2 and its texts come with the demo.
 The mails come from the folder that `scripts/text_assets/make.py` fills with `--study`.
 A *displacement* query is the way from the model's weights to the buyer's own fit.
 A *gradient* query is the mean gradient of the buyer's own records.
-Projections are found in the buyer's records alone, as the product finds them.
-For texts they hold the query itself; for the MLP they are the main directions of own rows.
+Projections are found in the buyer's records alone.
+For texts they hold the query itself, as with `--show-query`; for the MLP they are the main directions of own rows.
 The line "query in the basis" shows what the MLP would gain if they held the query too.
 The product does without: the seller sees the basis, and would see the way to the buyer's best MLP among its directions.
 Texts have one window; rows are rounded to 12 bits, and queries are asked for {DEFAULT_BITS[0]} or 32 bits.

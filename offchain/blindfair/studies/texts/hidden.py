@@ -33,6 +33,9 @@ SHARES = (0.1, 0.2, 0.4)
 SEEDS, QUICK_SEEDS, QUICK_DOMAINS = 4, 2, 2
 SHOWN, HIDDEN = "shown", "hidden"
 
+NEAREST = 0.2
+"""Share of the offer."""
+
 
 def write_hidden(
     folder: Path, *, quick: bool = False, so_far: bool = False, domains: Mapping[str, Domains] | None = None
@@ -85,23 +88,32 @@ def compare_queries(base: BaseModel, domain: TextDomain, seed: int) -> dict[str,
     return {**found, "agreement": float(spearmanr(*exact).statistic), "guesses": _guesses(made, domain)}
 
 
-def _guesses(hidden: TextValuation, domain: TextDomain) -> dict[str, float]:
-    """Cosines of the query and a seller's guesses: its mean row, that row's part in the space sent, the best column."""
-    model, projection = hidden.scoring.model, hidden.projection
-    parts = zip(projection.sides, hidden.direction.layers, strict=True)
-    query = np.concatenate([pair.project_query(part) for pair, part in parts])
-    wide = Projection(len(query), sides=projection.sides)
-    mean = unit_rows(model.rows(domain.offer, domain.labels.offer, wide)).mean(axis=0)
-    sent = np.eye(len(query)) if projection.entries is None else projection.entries
+def _guesses(hidden: TextValuation, domain: TextDomain) -> dict[str, dict[str, float]]:
+    """What a seller reads of a request: of each guess its cosine with what is asked, and how its scores agree by ranks.
+
+    All in the layers of the query, which the kind of the listing tells.
+    """
+    projection = hidden.projection
+    parts = [pair.project_query(part) for pair, part in zip(projection.sides, hidden.direction.layers, strict=True)]
+    inside = np.concatenate([np.full(part.shape, part.any()) for part in parts])
+    wide = Projection(len(inside), sides=projection.sides)
+    rows = unit_rows(hidden.scoring.model.rows(domain.offer, domain.labels.offer, wide))
+    sent = np.eye(len(inside)) if projection.entries is None else projection.entries
     space, _ = np.linalg.qr(sent)
+    asked = space @ (space.T @ np.concatenate(parts))
+    scores, outside = rows @ asked, np.linalg.norm(rows - (rows @ space) @ space.T, axis=1)
+    nearest = outside <= np.quantile(outside, NEAREST)
 
-    def cosine(guess: Floats) -> float:
-        return float(abs(guess @ query) / (np.linalg.norm(guess) * np.linalg.norm(query)))
+    def judged(guess: Floats) -> dict[str, float]:
+        guess = np.where(inside, guess, 0.0)
+        size = np.linalg.norm(guess) * np.linalg.norm(np.where(inside, asked, 0.0))
+        return {"cosine": float(guess @ asked / size), "ranks": float(spearmanr(rows @ guess, scores).statistic)}
 
+    columns = [judged(column) for column in sent.T]
     return {
-        "mean row": cosine(mean),
-        "its part in the space": cosine(space @ (space.T @ mean)),
-        "best direction sent": max(cosine(column) for column in sent.T),
+        "mean row": judged(rows.mean(axis=0)),
+        "nearest rows": judged(rows[nearest].mean(axis=0) - rows[~nearest].mean(axis=0)),
+        "best direction sent": max(columns, key=lambda each: abs(each["cosine"])),
     }
 
 
@@ -155,15 +167,19 @@ def _guessed(lines: Sequence[Any]) -> TextTable:
     rows = []
     for model in dict.fromkeys(line["model"] for line in lines):
         found = [line["guesses"] for line in lines if line["model"] == model]
-        rows.append((model, *(f"{np.mean([each[guess] for each in found]):.2f}" for guess in found[0])))
+        for guess in found[0]:
+            cosines, ranks = (np.mean([abs(each[guess][name]) for each in found]) for name in ("cosine", "ranks"))
+            rows.append((model, str(len(found)), guess, f"{cosines:.2f}", f"{ranks:.2f}"))
     return TextTable(
         "guessed",
         "What the seller of a hidden query can guess",
-        "Mean cosines of the query and of guesses, in the entries of the projection's first stage.\n"
+        "Means of absolute values, in the entries of the projection's first stage and the layers of the query.\n"
+        "*Cosine*: of the guess and of the part of the query that is asked.\n"
+        "*Ranks*: the rank correlation (Spearman) of the offer's scores by the guess and by the query.\n"
         "*Mean row*: of the whole offer, which the seller has without being asked.\n"
-        "*Its part in the space*: what is left of it in the space of directions that the request shows.\n"
+        f"*Nearest rows*: the mean row of the {NEAREST:.0%} of the offer nearest to the space sent, less the others'.\n"
         "*Best direction sent*: the one nearest to the query; the seller does not know which that is.",
-        ("model", *lines[0]["guesses"]),
+        ("model", "purchasers", "guess", "cosine", "ranks"),
         tuple(rows),
     )
 

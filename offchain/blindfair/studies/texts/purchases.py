@@ -96,7 +96,7 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
 def prepared(
     base: BaseModel, domain: TextDomain, seed: int, rng: np.random.Generator, *, show_query: bool = True
 ) -> TextValuation:
-    """The buyer's question about the domain's offer, made as the product makes it."""
+    """The buyer's question about the domain's offer; without `show_query` it is made as the product makes it."""
     labels = domain.labels
     alike = tuple(RecordIndex(later) for later, _ in near_duplicates_of_texts(domain.offer))
     label = "label" if labels.classes else None

@@ -1,4 +1,4 @@
-"""Which unwanted texts a buyer's scores let through: foreign texts, spam, forms, shuffled words, copies, paraphrases.
+"""Study of unwanted texts that a buyer's scores let through: foreign, spam, forms, shuffled, copies, paraphrases.
 
 The domains are those of the study of purchases, and the questions are as the product asks them: with a hidden query.
 Not here: what purchases are worth (`purchases`).
@@ -143,9 +143,9 @@ def _table(lines: Sequence[Any]) -> TextTable:
     return TextTable(
         "unwanted",
         "What is bought of each kind",
-        f"Shares of the offered texts of a kind, over all {len(lines)} purchasers.\\n"
-        "A kind that is bought as often as all texts together is not told from the others.\\n"
-        "*Offered*: texts of all purchasers.\\n"
+        f"Shares of the offered texts of a kind, over all {len(lines)} purchasers.\n"
+        "A kind that is bought as often as all texts together is not told from the others.\n"
+        "*Offered*: texts of all purchasers.\n"
         "*Named*: found by the seller's search for near-duplicates, and so never bought.",
         ("kind", "offered", "named", *(f"bought at {share}" for share in lines[0]["bought"])),
         tuple(_rows(lines)),

@@ -18,9 +18,9 @@ from blindfair.protocol.documents import Document
 
 _DISCLOSES = (
     "nothing of a text in the request but what a projection tells: the base model is named, not changed, and the "
-    "projection's directions are made of the buyer's texts, and tell their kind"
+    "projection's directions are made of the buyer's texts, and tell a seller that has a text whether it is one of them"
 )
-_OF_QUERY = "of the query no direction before the selection, which is one of many in that projection's space"
+_OF_QUERY = "before the selection, of the query only the space of directions in which it lies"
 
 
 @dataclass(frozen=True, slots=True)
