@@ -27,6 +27,7 @@ from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import (
     BlindfairError,
     ClassesDiffer,
+    ColumnsDiffer,
     FileMissing,
     InvalidListing,
     InvalidOption,
@@ -299,6 +300,16 @@ def test_own_labels_of_other_classes_are_told_before_anything_is_asked(classifie
     with pytest.raises(ClassesDiffer, match="label 'y'") as caught:
         prepared.valuer.question(manifest)
     assert "'blue' for 'Blue'" in caught.value.hint and not told
+
+
+def test_a_table_is_told_that_the_listing_holds_texts(base: Path) -> None:
+    spec = make_listing(frame(), text_column="text", base_models=[base], bits=4, **CHEAP).spec
+    dataset = ChunkedDataset.build(spec.records, spec.chunk_size, Secret(bytes(32)))
+    manifest = spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    table = pd.DataFrame({"a": range(60), "b": [number * 7 % 31 for number in range(60)], "y": [0, 1] * 30})
+    with pytest.raises(ColumnsDiffer, match="This listing holds texts") as caught:
+        make_purchase(table, label="y", budget="1").valuer.question(manifest)
+    assert "`text_column` and `base_model`" in caught.value.hint
 
 
 def test_options_of_texts_are_refused_for_a_table(base: Path) -> None:

@@ -108,13 +108,14 @@ def evaluate(
         bool,
         typer.Option(
             "--show-query",
-            help="With --text-column: let the seller see your query's directions, so that no part of the query is lost. "
-            "Choose first: a listing answers each buyer once per scoring model.",
+            help="With --text-column: let the seller see your query's directions, so that no part of the query is "
+            "lost. Choose first: a listing answers each buyer once per scoring model.",
         ),
     ] = False,
     token: Token = None,
     listing: Annotated[
-        str | None, typer.Option(metavar="ID", help="The listing; needed if the chain has more than one.")
+        str | None,
+        typer.Option(metavar="ID", help="The listing; needed if the chain, or the service at --at, has more than one."),
     ] = None,
     own: Annotated[
         Path | None,
