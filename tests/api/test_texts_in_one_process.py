@@ -14,8 +14,10 @@ import tiny_bases
 from text_models import random_projection
 from tiny_bases import build, write
 
+from blindfair.agents.context import Event
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.checks import RequestCost
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.api.buying import make_purchase
 from blindfair.api.listing import make_listing
 from blindfair.api.local_market import LocalMarket
@@ -82,9 +84,13 @@ def test_bought_texts_are_what_their_seller_had(kind: str, base: Path, tmp_path:
     purchase = make_purchase(
         OWN, text_column="text", base_model=base, budget="0.01", fee="0.005", audit_rows=5, sample_share=1.0
     )
-    with LocalMarket(tmp_path / "market") as market:
+    events: list[Event] = []
+    with LocalMarket(tmp_path / "market", on_event=events.append) as market:
         buyer = market.buyer(market.sell(listing), purchase)
         buyer.evaluate()
+        (making,) = (place for place, event in enumerate(events) if "fine-tunes the base model" in event.text)
+        assert events[making].step == PROGRESS
+        assert not any(event.who == "buyer" and event.step in ("question", "request") for event in events[:making])
         outcome = buyer.buy()
         assert outcome.final == "Released", outcome
         bought = buyer.records()
