@@ -40,6 +40,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "price": (lambda: listing(price_per_record=1), "`price_per_record` is not a text"),
     "array": (lambda: listing(records=np.zeros((3, 2))), "`records` is no table.*found ndarray"),
     "own array": (lambda: purchase(own=np.zeros((3, 2))), "`own` is no table"),
+    "own dict": (lambda: purchase(own={"y": [0, 1]}), r"expected a file.*found dict.*pandas\.DataFrame\(own\)"),
     "categorical": (lambda: listing(categorical="site"), r"`categorical` is a text.*`categorical=\['site'\]`"),
     "buyers": (lambda: listing(buyers="0x" + "11" * 20), "`buyers` is a text"),
     "exclude": (lambda: purchase(exclude="a"), "`exclude` is a text"),

@@ -7,6 +7,7 @@ import pytest
 
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.seller.budget_ledger import EVALUATED_BEFORE
 from blindfair.api.amounts import IN_ETHER
 from blindfair.api.fees import explained, money_of_token
 from blindfair.api.parties import BuyerParty
@@ -61,6 +62,14 @@ def test_a_large_fee_can_be_typed_as_it_is_shown(monkeypatch: pytest.MonkeyPatch
 def test_any_other_refusal_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = Refused("x", found="BudgetExhausted: y")
     assert explained(refused, buyer(monkeypatch), IN_ETHER) is refused
+
+
+def test_a_second_evaluation_of_one_scoring_model_goes_on_in_the_first_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = explained(Refused("x", found=f"BudgetExhausted: {EVALUATED_BEFORE}"), buyer(monkeypatch), IN_ETHER)
+    assert "answered this account for this scoring model already" in refused.what
+    assert refused.hint.startswith("go on in the directory of the first evaluation")
 
 
 def test_a_program_is_told_as_a_person_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,10 @@ import tiny_bases
 from text_models import random_projection
 from tiny_bases import build, write
 
+from blindfair.agents.context import Event
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.checks import RequestCost
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.api.buying import make_purchase
 from blindfair.api.listing import make_listing
 from blindfair.api.local_market import LocalMarket
@@ -27,6 +29,7 @@ from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import (
     BlindfairError,
     ClassesDiffer,
+    ColumnsDiffer,
     FileMissing,
     InvalidListing,
     InvalidOption,
@@ -81,9 +84,13 @@ def test_bought_texts_are_what_their_seller_had(kind: str, base: Path, tmp_path:
     purchase = make_purchase(
         OWN, text_column="text", base_model=base, budget="0.01", fee="0.005", audit_rows=5, sample_share=1.0
     )
-    with LocalMarket(tmp_path / "market") as market:
+    events: list[Event] = []
+    with LocalMarket(tmp_path / "market", on_event=events.append) as market:
         buyer = market.buyer(market.sell(listing), purchase)
         buyer.evaluate()
+        (making,) = (place for place, event in enumerate(events) if "fine-tunes the base model" in event.text)
+        assert events[making].step == PROGRESS
+        assert not any(event.who == "buyer" and event.step in ("question", "request") for event in events[:making])
         outcome = buyer.buy()
         assert outcome.final == "Released", outcome
         bought = buyer.records()
@@ -299,6 +306,16 @@ def test_own_labels_of_other_classes_are_told_before_anything_is_asked(classifie
     with pytest.raises(ClassesDiffer, match="label 'y'") as caught:
         prepared.valuer.question(manifest)
     assert "'blue' for 'Blue'" in caught.value.hint and not told
+
+
+def test_a_table_is_told_that_the_listing_holds_texts(base: Path) -> None:
+    spec = make_listing(frame(), text_column="text", base_models=[base], bits=4, **CHEAP).spec
+    dataset = ChunkedDataset.build(spec.records, spec.chunk_size, Secret(bytes(32)))
+    manifest = spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    table = pd.DataFrame({"a": range(60), "b": [number * 7 % 31 for number in range(60)], "y": [0, 1] * 30})
+    with pytest.raises(ColumnsDiffer, match="This listing holds texts") as caught:
+        make_purchase(table, label="y", budget="1").valuer.question(manifest)
+    assert "`text_column` and `base_model`" in caught.value.hint
 
 
 def test_options_of_texts_are_refused_for_a_table(base: Path) -> None:

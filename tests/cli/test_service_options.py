@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import COMMAND, Ended, Inside
@@ -34,10 +35,21 @@ class Pair:
     def place(self) -> list[object]:
         return ["--rpc", self.chain.url, "--deployment", self.chain.deployment]
 
+    def sell(self, name: str) -> None:
+        self.chain.party(self.home / name)
+        ended = self.inside(
+            "seller", "list", *self.common(name), *self.place, "--records", self.home / "offer.csv", "--label", LABEL,
+            "--price-per-record", "0.001", "--licence", "any", "--consent", "public", "--opened-share", "0.5",
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+
     def evaluate(self, *more: object) -> Ended:
+        return self.evaluate_only_one("--listing", self.listing, *more)
+
+    def evaluate_only_one(self, *more: object) -> Ended:
         return self.inside(
             "buyer", "evaluate", *self.common("buyer"), *self.place, "--own", self.home / "own.csv", "--label", LABEL,
-            "--budget", "0.05", "--audit-rows", "10", "--listing", self.listing, *more,
+            "--budget", "0.05", "--audit-rows", "10", *more,
         )  # fmt: skip
 
     @property
@@ -45,7 +57,7 @@ class Pair:
         ended = self.inside("seller", "status", "--directory", self.home / "seller", "--json", "-")
         return str(json.loads(ended.out)["listing"])
 
-    def settings(self, name: str) -> dict[str, object]:
+    def settings(self, name: str) -> dict[str, Any]:
         return dict(json.loads((self.home / name / SETTINGS).read_bytes()))
 
 
@@ -56,14 +68,9 @@ def pair(testnet: LocalChain, tmp_path_factory: pytest.TempPathFactory) -> Pair:
         header, *rows = csv.reader(file)
     write_csv(home / "offer.csv", header, rows[:300])
     write_csv(home / "own.csv", header, rows[300:])
-    for name in ("seller", "buyer"):
-        testnet.party(home / name)
+    testnet.party(home / "buyer")
     found = Pair(testnet, home, Inside())
-    ended = found.inside(
-        "seller", "list", *found.common("seller"), *found.place, "--records", home / "offer.csv", "--label", LABEL,
-        "--price-per-record", "0.001", "--licence", "any", "--consent", "public", "--opened-share", "0.5",
-    )  # fmt: skip
-    assert ended.code == 0, ended.err
+    found.sell("seller")
     return found
 
 
@@ -107,8 +114,13 @@ def test_what_a_service_lists_is_shown_without_an_account(pair: Pair, url: str) 
 
 
 def test_a_buyer_needs_the_url_alone_and_remembers_it(pair: Pair, url: str) -> None:
-    ended = pair.evaluate("--at", f"{url}/", "--poll", "0.1")
+    pair.sell("another")
+    pair.evaluate_only_one().failed(InvalidOption, "not clear which listing")
+    # Of several listings on chain the service has one.
+    ended = pair.evaluate_only_one("--at", f"{url}/", "--poll", "0.1")
     assert ended.code == 0, ended.err
+    assert "makes the query" in ended.err
+    assert pair.settings("buyer")["options"]["listing"] == pair.listing
     assert pair.settings("buyer")["at"] == url
     again = pair.inside("buyer", "resume", *pair.common("buyer"), "--poll", "0.1")
     assert again.code == 0, again.err

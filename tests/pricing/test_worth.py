@@ -47,7 +47,7 @@ def test_in_a_clean_offer_random_is_said_to_be_as_good() -> None:
 def test_of_an_offer_with_much_bad_it_is_said_that_it_rarely_helps() -> None:
     for bad in (0.45, 0.7):
         (warning,) = (warning for warning in assessed(bad).warnings if "Much of the offer seems bad" in warning)
-        assert f"clean share {assessed(bad).clean_share:.2f}" in warning
+        assert f"trust {assessed(bad).clean_share:.0%}, between" in warning
 
 
 def test_a_model_that_tells_nothing_apart_is_said_to_with_its_auc() -> None:

@@ -1,17 +1,25 @@
-"""A refusal for want of a fee, as a buyer reads it: what the evaluation costs, what was offered, what to change."""
+"""Refusals of an evaluation, as a buyer reads them: what it costs, what was offered, what to change."""
 
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
+from blindfair.agents.seller.budget_ledger import EVALUATED_BEFORE
 from blindfair.agents.store.steps import LISTING, RECEIVED, REQUEST, WRITTEN
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.influence.spelling import option
-from blindfair.protocol.errors import FeeRequired, Refused
+from blindfair.protocol.errors import BudgetExhausted, FeeRequired, Refused
 from blindfair.protocol.messages import Listing, Request
 from blindfair.protocol.quantities import ETHER, Address, Wei
 
 
 def explained(refused: Refused, buyer: Buyer, money: Money) -> Refused:
-    """Return a refusal with the options to change where the seller asks a fee, and any other as it is."""
+    """Return a refusal with what to do where the seller asks a fee, or has answered before; any other as it is."""
+    if str(refused.found).startswith(f"{BudgetExhausted.__name__}: {EVALUATED_BEFORE}"):
+        return Refused(
+            "The seller has answered this account for this scoring model already",
+            expected="one evaluation for each listing, account and scoring model",
+            found="a second one; nothing was paid",
+            hint="go on in the directory of the first evaluation, or ask the seller to list its records again",
+        )
     if not str(refused.found).startswith(f"{FeeRequired.__name__}:"):
         return refused
     listing, request = buyer.mail.stored(RECEIVED.of(LISTING))[1], buyer.mail.stored(WRITTEN.of(REQUEST))[1]

@@ -26,5 +26,7 @@ def check_source(name: str, source: object) -> None:
             f"`{name}` is no table",
             expected="a file, a pandas data frame or a pyarrow table; or images: (images, labels)",
             found=type(source).__name__,
-            hint="an array has no names of columns: make a data frame of it, pandas.DataFrame(array, columns=[...])",
+            hint="an array has no names of columns: make a data frame of it, pandas.DataFrame(array, columns=[...])"
+            if hasattr(source, "shape")
+            else f"make a data frame of it: pandas.DataFrame({name})",
         )

@@ -43,7 +43,13 @@ def from_stored(kind: type[Options], document: object) -> Options:
         raise _damaged("an object with the options", document)
     hints, names = get_type_hints(kind), {field.name for field in fields(kind)}
     if odd := sorted(names.symmetric_difference(document), key=str):
-        raise _damaged(f"{'no' if odd[0] in document else 'an'} option {str(odd[0])[:80]}", "")
+        is_unknown = odd[0] in document
+        raise JournalDamaged(
+            "This directory was begun with another version of blindfair, or its settings were edited",
+            expected=f"{'no' if is_unknown else 'an'} option {str(odd[0])[:80]}",
+            found="one" if is_unknown else "none",
+            hint="finish it with the version that began it",
+        )
     return kind(**{name: _value(hints[name], document[name], name) for name in sorted(names)})
 
 

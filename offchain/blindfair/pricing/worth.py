@@ -161,7 +161,7 @@ def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored
     warnings = []
     if clean_share < WORTHWHILE:
         warnings.append(
-            f"Much of the offer seems bad (clean share {clean_share:.2f}, between {low:.2f} and {high:.2f}): "
+            f"Much of the offer seems bad (trust {clean_share:.0%}, between {low:.0%} and {high:.0%}): "
             "from such offers even what is chosen rarely makes a model better than it was"
         )
     telling = _telling(right, wrong)
@@ -172,8 +172,8 @@ def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored
         )
     if high >= NEARLY_CLEAN:
         warnings.append(
-            f"Random is as good: the offer may be clean (clean share {clean_share:.2f}, between {low:.2f} and "
-            f"{high:.2f}); records bought unseen would serve as well, but for duplicates"
+            f"Random is as good: the offer may be clean (trust {clean_share:.0%}, between {low:.0%} and "
+            f"{high:.0%}); records bought unseen would serve as well, but for duplicates"
         )
     return warnings
 

@@ -43,7 +43,7 @@ from trade import (
 from blindfair.agents.buyer.checks import audit_openings
 from blindfair.agents.buyer.question import ask
 from blindfair.agents.buyer.selecting import NOT_AUDITED
-from blindfair.agents.seller.budget_ledger import spent_budget
+from blindfair.agents.seller.budget_ledger import EVALUATED_BEFORE, spent_budget
 from blindfair.agents.seller.checks import RequestCost
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
@@ -355,7 +355,7 @@ def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_th
     put_in(world, parties.seller, forged(parties.buyer, replace(request, disclosure="total")))
     parties.seller.step()
     refusals = [message for _, message in sealed_messages_to(world, parties.buyer) if isinstance(message, Refusal)]
-    assert [refusal.error for refusal in refusals] == ["BudgetExhausted"]
+    assert [(refusal.error, refusal.reason) for refusal in refusals] == [("BudgetExhausted", EVALUATED_BEFORE)]
     # Another account gets the score of all, and with it the budget of the listing is spent, for groups and all.
     second = make_buyer(world, parties.seller, "second", valuer=valuer("total", ()), policy=POLICY)
     third = make_buyer(world, parties.seller, "third", valuer=valuer("total", ()), policy=POLICY)

@@ -28,7 +28,9 @@ from blindfair.agents.buyer.question import Private, ask
 from blindfair.agents.buyer.selecting import BEFORE_PAYMENT, Selecting
 from blindfair.agents.buyer.valuer import Choice, Valuer
 from blindfair.agents.context import AgentContext
+from blindfair.agents.evaluation.preprocessing import holds_texts
 from blindfair.agents.policy import BuyerPolicy
+from blindfair.agents.seller.progress import PROGRESS
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.order_ends import end_of, has_open_order
 from blindfair.agents.settlement.windows import warn_of_short_windows
@@ -317,6 +319,8 @@ class Buyer(Agent):
         replaced. Raises OfferTooSmall, before anything is drawn, where no purchase that the budget pays for could be
         audited.
         """
+        made = "fine-tunes the base model on your texts, and " if holds_texts(listing.manifest) else ""
+        self.tell(PROGRESS, f"{made}makes the query")
         question = self._valuer.question(listing.manifest)
         units = Units.named(question.disclosure, listing.manifest.record_count)
         least = pricing_from_document(question.pricing).min_price

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.agents.buyer.valuer import Choice, Question
-from blindfair.agents.evaluation.preprocessing import listed_schema
+from blindfair.agents.evaluation.preprocessing import holds_texts, listed_schema
 from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.encoding import FeatureSchema
@@ -28,7 +28,7 @@ from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.pricing.trust import Trust, calibrated_trust
 from blindfair.pricing.valuation import DEFAULT_BITS, Valuation, prepare_valuation
 from blindfair.pricing.worth import Worth, assess
-from blindfair.protocol.errors import InvalidOption, LabelUnusable, UnusableModel
+from blindfair.protocol.errors import ColumnsDiffer, InvalidOption, LabelUnusable, UnusableModel
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
@@ -121,6 +121,13 @@ class TabularValuer:
         Raises ColumnsDiffer, KindsDiffer, ClassesDiffer, InvalidOption where the learner does not take the label, and
         what `schema` raises.
         """
+        if holds_texts(manifest):
+            raise ColumnsDiffer(
+                "This listing holds texts, and your records are read as a table or as images",
+                expected="texts, and a base model that the listing names",
+                found="no texts",
+                hint="begin another directory with `text_column` and `base_model`; nothing was asked",
+            )
         self._own.check([column.name for column in manifest.schema.columns], manifest.schema.label)
         train, validation = self._records(manifest)
         schema = self.schema(manifest)

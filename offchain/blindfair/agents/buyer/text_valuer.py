@@ -27,7 +27,7 @@ from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Cell, Row
 from blindfair.protocol.terms import PER_RECORD
 
-NO_FORECAST = "There is no forecast of the gain: for texts none was better than the mean gain of other domains"
+NO_FORECAST = "No gain is forecast for texts: no forecast that was tried was reliable"
 """Why `Choice.forecast` is None: said wherever something is bought."""
 
 _FOLDS, _CHOICE, _INTERVAL = range(3)

@@ -42,6 +42,11 @@ def listed_schema(manifest: Manifest) -> FeatureSchema:
     return schema
 
 
+def holds_texts(manifest: Manifest) -> bool:
+    """Return whether the listing says how models read its texts; a listing of a table or of images does not."""
+    return manifest.preprocessing is not None and is_text_preprocessing(manifest.preprocessing)
+
+
 def listed_texts(manifest: Manifest) -> TextPreprocessing:
     """Return how scoring models read the texts of this listing.
 

@@ -31,6 +31,9 @@ from blindfair.protocol.messages import Request
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import Address, Digest, Wei
 
+EVALUATED_BEFORE = "This buyer had an evaluation of this scoring model already"
+"""How a refusal begins of a second request by one buyer for one scoring model; the buyer's program knows it by this."""
+
 _ANOTHER_LISTING = "ask the seller to list its records again, or to name you as a buyer"
 
 
@@ -66,7 +69,7 @@ class BudgetLedger:
             return
         if not all(_came_back(self.journal, entry) for entry in earlier):
             raise BudgetExhausted(
-                "This buyer had an evaluation of this scoring model already",
+                EVALUATED_BEFORE,
                 expected="one evaluation for each listing, scoring model and counterparty",
                 hint="send the earlier request again to get its stored reply",
             )

@@ -66,7 +66,7 @@ def find(
         str | None, typer.Option(metavar="URL", help="A seller's HTTP service: it says what it lists, to anybody.")
     ] = None,
     listing: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="Show this listing alone; needs no old blocks of the node.")
+        str | None, typer.Option(metavar="ID", help="Show this listing alone; needs no old blocks of the node.")
     ] = None,
     password_file: PasswordFile = None,
     wait: Annotated[
@@ -108,17 +108,20 @@ def evaluate(
         bool,
         typer.Option(
             "--show-query",
-            help="With --text-column: let the seller see your query's directions, so that scores are exact.",
+            help="With --text-column: let the seller see your query's directions, so that no part of the query is "
+            "lost. Choose first: a listing answers each buyer once per scoring model.",
         ),
     ] = False,
     token: Token = None,
     listing: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="The listing; needed if the chain has more than one.")
+        str | None,
+        typer.Option(metavar="ID", help="The listing; needed if the chain, or the service at --at, has more than one."),
     ] = None,
     own: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Your own records, or a folder of images; a third trains, the rest validates."
+            metavar="FILE",
+            help="Your own records, or a folder of images; a third trains (half of texts), the rest validates.",
         ),
     ] = None,
     train: Annotated[Path | None, typer.Option(metavar="FILE", help="Your training records, instead of --own.")] = None,
@@ -140,9 +143,12 @@ def evaluate(
     value: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What one more good record is worth to you.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides division and choice.", min=0, max=2**32 - 1)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random split and selection.", min=0, max=2**32 - 1)] = 0,
     audit_rows: Annotated[int, typer.Option(help="Selected records, or groups, to audit before paying.")] = AUDIT_ROWS,
-    min_audit_rows: Annotated[int | None, typer.Option(help="Fewer than --audit-rows will do from here on.")] = None,
+    min_audit_rows: Annotated[
+        int | None,
+        typer.Option(help="Accept an audit of at least this many records if --audit-rows cannot be reached."),
+    ] = None,
     sample_share: Annotated[
         float,
         typer.Option(
@@ -171,8 +177,8 @@ def evaluate(
         int,
         typer.Option(
             metavar="BITS",
-            help="Bits of each record's score that you ask for, 1 to 32, and one more for its class; at 32 both are "
-            "exact. The listing says how many it tells.",
+            help="Of tables and images: bits of each record's score that you ask for, 1 to 32, and one more for its "
+            "class; at 32 both are exact. The listing says how many it tells.",
         ),
     ] = SCORE_BITS,
     release_on_chain: Annotated[

@@ -57,11 +57,15 @@ def the_listing(exchange: DataExchange, listing: ListingId | None) -> ChainListi
                 hint="blindfair buyer find shows them",
             )
         return ChainListing(listing, seller, None)
-    events = find_listings(exchange, None)
+    return the_only(find_listings(exchange, None))
+
+
+def the_only(events: Sequence[ChainListing]) -> ChainListing:
+    """Return the only listing of the chain, or of a service. Raises InvalidOption for none or several."""
     if len(events) != 1:
         raise InvalidOption(
             "It is not clear which listing is meant",
-            expected="--listing, or a chain with one listing",
+            expected="--listing, or a chain or a service at --at with one listing",
             found=counted(len(events), "listing"),
             hint="blindfair buyer find shows them; with --at URL it shows those of one service",
         )

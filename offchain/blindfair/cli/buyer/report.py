@@ -308,16 +308,15 @@ def show_near_duplicates(lines: Lines, found: Document) -> None:
 
 def _show_stage(lines: Lines, directory: Path, summary: BuyerSummary | None, prices: Money) -> None:
     """How far a purchase is that has not ended, what was paid for its evaluation, and what to type next."""
-    done = (
-        "nothing was asked yet"
-        if summary is None or summary.stage is None
-        else f"the last step is {summary.stage_text}"
-    )
+    is_only_scored = summary is not None and summary.is_scored and not summary.is_confirmed
+    if summary is None or summary.stage is None:
+        done = "nothing was asked yet"
+    else:
+        done = "scored; nothing is bought yet" if is_only_scored else f"the last step is {summary.stage_text}"
     lines.item("stage", done)
     if summary is not None and summary.fee:
         lines.item("fee", f"{prices.show(summary.fee)} were paid for the evaluation; a purchase is credited with them")
-    command = "buyer buy" if summary is not None and summary.is_scored and not summary.is_confirmed else "buyer resume"
-    lines.item("next", again(command, directory, None))
+    lines.item("next", again("buyer buy" if is_only_scored else "buyer resume", directory, None))
 
 
 def free_audit_text(size: AuditSize, policy: BuyerPolicy, choice: Choice) -> str:

@@ -20,7 +20,7 @@ from blindfair.chain.exchange import DataExchange, Finality
 from blindfair.chain.requirements import check_chain
 from blindfair.cli.buyer.announced import find_announced, with_announced
 from blindfair.cli.buyer.distrust import check_trusted
-from blindfair.cli.buyer.find import ask_sellers, find_listings, the_listing
+from blindfair.cli.buyer.find import ChainListing, ask_sellers, find_listings, the_listing, the_only
 from blindfair.cli.buyer.report import found_document, show_found
 from blindfair.cli.buyer.settings import BuyerOptions, BuyerSettings
 from blindfair.cli.options import BuyerBegun, Resumed
@@ -153,7 +153,7 @@ def run_evaluate(
     check_payee(purchase.policy().refund_to, "refund_to", settings.deployment.address)
     exchange = open_exchange(begun.rpc, settings.deployment)
     check_chain(exchange.web3, Finality(begun.finality_depth))
-    event = the_listing(exchange, purchase.listing_id or _begun(begun.directory))
+    event = _chosen_listing(exchange, purchase.listing_id or _begun(begun.directory), begun.at)
     if not is_begun(begun.directory):
         check_trusted(settings.keystore, event.listing)
     settings = begin(
@@ -173,6 +173,21 @@ def _kept(path: Path, tables: TableOptions | OwnTexts) -> bytes:
     if isinstance(tables, TableOptions) and tables.images:
         return read_images(path, tables.label).to_bytes()
     return kept_file(path)
+
+
+def _chosen_listing(exchange: DataExchange, listing: ListingId | None, at: str | None) -> ChainListing:
+    """Return the named listing, or else the only one on chain, or the only one that the service at `at` shows.
+
+    Raises what `the_listing` and `fetch_manifests` raise.
+    """
+    if listing is not None or at is None:
+        return the_listing(exchange, listing)
+    events = find_listings(exchange, None)
+    if len(events) > 1:
+        sellers = {event.listing: event.seller for event in events}
+        shown = fetch_manifests(service_url(at), Domain(exchange.chain_id, exchange.address), sellers)
+        events = tuple(event for event in events if event.listing in shown)
+    return the_only(events)
 
 
 def _begun(directory: Path) -> ListingId | None:

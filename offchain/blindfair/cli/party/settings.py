@@ -276,6 +276,20 @@ def _differences(before: Document, now: Document, within: str = "") -> Iterator[
             yield f"{within}{name}", stored, given
 
 
+_NO_OPTIONS = {"chain id", "contract", "images", "places", "record_bits", "record_count", "seller", "texts", "unit"}
+"""Names of stored values that no option sets by itself."""
+
+
+def _named(path: str) -> str:
+    """Return a stored value's name as messages name its option.
+
+    >>> _named("tables.show_query"), _named("tables.column"), _named("chain id")
+    ('`show_query`', '`text_column`', 'chain id')
+    """
+    name = path.rpartition(".")[2]
+    return name if name in _NO_OPTIONS else f"`{'text_column' if name == 'column' else name}`"
+
+
 def _compare(directory: Path, begun: BegunSettings[Options], wanted: BegunSettings[Options]) -> None:
     before, now = (
         {**each.options.to_document(), "contract": each.deployment.address, "chain id": each.deployment.chain_id}
@@ -284,8 +298,8 @@ def _compare(directory: Path, begun: BegunSettings[Options], wanted: BegunSettin
     for name, stored, given in _differences(before, now):
         raise InvalidOption(
             f"{directory} was begun with other options",
-            expected=f"{name} = {stored}",
-            found=f"{name} = {given}",
+            expected=f"{_named(name)} = {stored}",
+            found=f"{_named(name)} = {given}",
             hint="use the same options to go on, or another directory",
         )
     if dict(begun.tables) != dict(wanted.tables):
