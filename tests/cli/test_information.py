@@ -85,7 +85,7 @@ def test_named_buyers_are_asked_no_fee_and_nothing_is_called_small(tmp_path: Pat
     manifest = listed(tmp_path, buyers=[BUYER])
     said = to_the_seller(manifest, tmp_path, buyers=[BUYER])
     assert "none: only the buyers that you named are answered" in said
-    assert "too small" not in said
+    assert "every evaluation costs" not in said
     assert "an evaluation that is not free costs nothing" in to_a_buyer(manifest)
 
 

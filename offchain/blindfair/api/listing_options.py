@@ -121,7 +121,9 @@ class ListingOptions:
         self.policy()
         checked_bits(self.bits, is_named=bool(self.buyers))
         check_chunk_size(self.chunk_size)
-        if self.texts is not None:
+        if self.stream:
+            self.check_stream()
+        elif self.texts is not None:
             self.texts.check(takes_models=self._takes_models)
 
     def checked(self, path: Path) -> "ListingOptions":
