@@ -13,7 +13,7 @@ import blindfair as bf
 
 def main(records: int) -> None:
     """Offer and buy parts of a clinical trial, of so many records each."""
-    patients = pd.read_csv(str(files("blindfair.cli.demo") / "data" / "ACTG175.csv"))
+    patients = pd.read_csv(str(files("blindfair.cli.demo") / "data" / "ACTG175.csv"), index_col=0)
     patients = patients.drop(columns=["pidnum", "days", "cd496", "offtrt", "r"]).sample(frac=1.0, random_state=0)
     offered, own = patients[:records], patients[records : 2 * records]
 

@@ -138,7 +138,7 @@ def test_the_example_runs() -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
     assert told[0] == "listed 400 records; one evaluation tells 4 bits of each"
-    assert told[-2].startswith("Released: ") and told[-2].endswith(" records of 23 columns")
+    assert told[-2].startswith("Released: ") and told[-2].endswith(" records of 22 columns")
     assert told[-1] == "every bought record is the listed one: True"
 
 

@@ -61,9 +61,7 @@ def test_both_read_the_bits_beside_what_a_record_holds_and_the_fee(tmp_path: Pat
 
 def test_a_seller_of_small_records_is_told_the_ways_that_are_left(tmp_path: Path) -> None:
     said = to_the_seller(listed(tmp_path), tmp_path)
-    assert (
-        "too small to be scored one by one free of charge: one evaluation tells 4,000 bits, and 1,400 are free" in said
-    )
+    assert "One evaluation tells 4,000 bits; only 1,400 are free. So every evaluation costs the fee." in said
     assert "--disclosure per-group-4 or larger" in said
     assert "pay the fee, or name your buyers (--buyer)" in said
     assert "a score may tell 4 bits more, of any records: no budget counts them" in said
@@ -71,7 +69,7 @@ def test_a_seller_of_small_records_is_told_the_ways_that_are_left(tmp_path: Path
     assert "1 bit a record is too little" in to_the_seller(listed(tmp_path, bits=1), tmp_path)
     # Larger records are not said to be small.
     large = listed(tmp_path, record_bits=109)
-    assert "too small" not in to_the_seller(large, tmp_path)
+    assert "every evaluation costs" not in to_the_seller(large, tmp_path)
 
 
 def test_a_seller_that_could_not_lock_the_bond_for_its_fee_is_told_so(tmp_path: Path) -> None:
@@ -87,7 +85,7 @@ def test_named_buyers_are_asked_no_fee_and_nothing_is_called_small(tmp_path: Pat
     manifest = listed(tmp_path, buyers=[BUYER])
     said = to_the_seller(manifest, tmp_path, buyers=[BUYER])
     assert "none: only the buyers that you named are answered" in said
-    assert "too small" not in said
+    assert "every evaluation costs" not in said
     assert "an evaluation that is not free costs nothing" in to_a_buyer(manifest)
 
 

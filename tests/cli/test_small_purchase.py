@@ -85,6 +85,7 @@ def test_people_are_told_that_the_sample_is_bought(small: Small) -> None:
     paid = honest.sample_price
     assert paid is not None
     assert sum(f"drawn records first, for {show_ether(paid)} ether" in text for text in told) == 1
+    assert sum("the listing opens no record free" in text for text in told) == 1
     shown = io.StringIO()
     show_knowledge(Lines(Console(file=shown, width=300)), trade, honest)
     text = " ".join(shown.getvalue().split())

@@ -26,6 +26,7 @@ from blindfair.protocol.errors import (
 
 TEXTS = [*tiny_bases.texts(58, 1, longest=40), 'the cat\nsat, "on"\r\n\ta mat\n', "a dog 🐕‍🦺 saw e\u0301"]
 OWN = tiny_bases.texts(90, 2, longest=40)
+COPIES = ["--without-copies"]
 TERMS = ["--price-per-record", "0.0001", "--licence", "any", "--consent", "made up"]
 
 
@@ -134,6 +135,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], list[str], type[BlindfairError]]] =
     "no texts": (lambda home: folder_of([], home / "none"), [], NoRecords),
     "no such column": (lambda home: lines_of(TEXTS, home / "t.jsonl"), ["--text-column", "body"], InvalidOption),
     "no such base model": (lambda home: lines_of(TEXTS, home / "t.jsonl"), ["--base-model", "nowhere"], FileMissing),
+    "a column that is not text": (lambda home: lines_of(["cat", "dog"] * 30, home / "t.jsonl"), COPIES, InvalidListing),
     "an option of tables": (lambda home: lines_of(TEXTS, home / "t.jsonl"), ["--score", "text"], InvalidOption),
     "a window too small": (lambda home: lines_of(TEXTS, home / "t.jsonl"), ["--window", "2"], InvalidOption),
 }
@@ -168,6 +170,56 @@ def test_a_missing_base_model_is_asked_for_by_the_options_name(
 ) -> None:
     texts = ["--records", lines_of(TEXTS, tmp_path / "t.jsonl"), "--text-column", "text"]
     inside("seller", "list", *place, *texts, *TERMS, "--own-models").failed(InvalidOption, "folders as --base-model\n")
+
+
+WRONG: dict[str, tuple[list[object], str]] = {
+    "no base model": (["--own-models"], "folders as --base-model"),
+    "no such base model": (["--own-models", "--base-model", "nowhere"], "no such folder"),
+    "nobody who brings models": (["--base-model", "HERE"], "named --buyer, or --own-models"),
+    "too many bits": (["--own-models", "--base-model", "HERE", "--bits", "100"], "--bits is out of range"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_options_are_told_before_the_texts_are_read(
+    case: str, place: list[object], base: Path, tmp_path: Path, inside: Inside
+) -> None:
+    """Copies among the texts do not hide them."""
+    options, word = WRONG[case]
+    given = [base if each == "HERE" else each for each in options]
+    copies = lines_of([*TEXTS, TEXTS[0]], tmp_path / "t.jsonl")
+    ended = inside("seller", "list", *place, "--records", copies, "--text-column", "text", *TERMS, *given)
+    assert ended.code and word in " ".join(ended.err.split()), ended.err
+    assert "the same but for case" not in ended.err and "--save" not in ended.err
+
+
+def test_copies_that_are_left_out_are_counted(testnet: LocalChain, base: Path, tmp_path: Path, inside: Inside) -> None:
+    testnet.party(tmp_path / "seller")
+    texts = tmp_path / "t.jsonl"
+    lines = enumerate([*TEXTS, *map(str.upper, TEXTS[:5])])
+    texts.write_text("".join(json.dumps({"text": text, "source": f"page {number}"}) + "\n" for number, text in lines))
+    ended = inside(
+        "seller", "list", "--directory", tmp_path / "seller", "--password-file", tmp_path / "password",
+        "--mail", tmp_path / "mail", "--rpc", testnet.url, "--deployment", testnet.deployment, "--records", texts,
+        "--text-column", "text", "--base-model", base, "--own-models", "--without-copies", *TERMS,
+        "--json", tmp_path / "result.json",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    told = " ".join(ended.out.split() + ended.err.split())
+    assert "no model reads source: models of texts read the text and the label alone" in told and "--score" not in told
+    assert "5 of 65 records left out" in " ".join(ended.err.split())
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert (result["records"], result["copies_left_out"]) == (60, 5)
+
+
+def test_a_column_of_few_values_is_taken_for_no_column_of_texts(
+    place: list[object], base: Path, tmp_path: Path, inside: Inside
+) -> None:
+    few = lines_of(["the cat sat", "a dog saw a cat", "a mat"] * 20, tmp_path / "t.jsonl")
+    given = ["--records", few, "--text-column", "text", "--base-model", base, "--own-models", "--without-copies"]
+    inside("seller", "list", *place, *given, *TERMS).failed(
+        InvalidListing, "57 copies among 60 records of column 'text'", "check --text-column"
+    )
 
 
 def test_options_of_texts_end_the_command_where_there_is_a_table(

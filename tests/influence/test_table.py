@@ -140,6 +140,14 @@ def test_columns_that_cannot_be_left_out(tmp_path: Path, exclude: list[str]) -> 
         read_table(write(tmp_path, "a,b,y\n1,2,0\n3,4,1\n"), "y", exclude=exclude)
 
 
+def test_a_misspelt_column_to_leave_out_is_named_with_one_that_is_spelt_like_it(tmp_path: Path) -> None:
+    for name, hint in (("sorce", "is it 'source'?"), ("zzz", "the first line of the file")):
+        with pytest.raises(errors.InvalidOption, match=f"There is no column '{name}'") as told:
+            read_table(write(tmp_path, "a,source,y\n1,2,0\n3,4,1\n"), "y", exclude=[name])
+        assert (told.value.expected, told.value.found) == ("one of the columns a, source, y", f"'{name}'")
+        assert hint in told.value.hint
+
+
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
     path = write(tmp_path, "a,y\n" + "1,0\n2,1\n" * 100_000)
     stop = threading.Event()

@@ -12,7 +12,18 @@ from blindfair.protocol.errors import BlindfairError, FileMissing, LabelUnusable
 if TYPE_CHECKING:
     from blindfair.influence.text import BaseModel, TextWindows
 
-_HINT = "take a folder that `save_pretrained` of transformers wrote, with its tokenizer.json"
+_HINT = "take a folder that the library transformers wrote with save_pretrained(), with its tokenizer.json"
+
+
+def check_folder(folder: Path) -> None:
+    """Raises FileMissing, naming the folder, where no base model is there. Cheap: nothing of the model is read."""
+    if not (folder / "config.json").is_file():
+        raise FileMissing(
+            f"The base model in {folder} cannot be used: A file of the base model is missing",
+            expected="config.json",
+            found="no such file" if folder.is_dir() else "no such folder",
+            hint=_HINT,
+        )
 
 
 def load_base(folder: Path) -> "BaseModel":

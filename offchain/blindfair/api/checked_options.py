@@ -1,9 +1,10 @@
-"""Options of a listing that are checked by themselves: shares, kinds of labels; and names as errors show them."""
+"""Options of a listing that are checked by themselves: bits, shares, kinds of labels; and names as errors show them."""
 
 import math
 from collections.abc import Sequence
 from fractions import Fraction
 
+from blindfair.api.defaults import NAMED_BITS, UNNAMED_BITS
 from blindfair.influence.label import LabelKind
 from blindfair.protocol.errors import InvalidOption
 
@@ -15,6 +16,20 @@ def checked_share(option: str, share: float, *, most: int | None = 1) -> Fractio
             f"`{option}` is not a share", expected="0 ... 1" if most else ">= 0", found=share, hint="0.05 is 5 %"
         )
     return Fraction(share).limit_denominator(10**6)
+
+
+def checked_bits(bits: int, *, is_named: bool) -> int:
+    """The bits that one evaluation tells of a record; `is_named` where named buyers alone are answered. Raises
+    InvalidOption."""
+    most = NAMED_BITS if is_named else UNNAMED_BITS
+    if not 1 <= bits <= most:
+        raise InvalidOption(
+            "`bits` is out of range",
+            expected=f"1 ... {most} bits a record",
+            found=bits,
+            hint=f"up to {UNNAMED_BITS} where anybody is answered, up to {NAMED_BITS} with `buyers`",
+        )
+    return bits
 
 
 def label_kind_of(name: str | None) -> LabelKind | None:

@@ -158,6 +158,9 @@ def make_listing(
         file_column=file_column,
         stream=stream_to is not None,
     )
+    if not isinstance(records, tuple):
+        # Of a pair of arrays, `table` says that options of texts are not for images.
+        options.check()
     if stream_to is None:
         return prepared(options, options.table(records))
     label_name = options.check_stream()

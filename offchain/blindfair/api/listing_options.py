@@ -11,12 +11,10 @@ from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.addresses import parse_address
 from blindfair.api.amounts import Money
-from blindfair.api.checked_options import checked_share, label_kind_of, needed_label, some_names
+from blindfair.api.checked_options import checked_bits, checked_share, label_kind_of, needed_label, some_names
 from blindfair.api.defaults import (
     DISCLOSED_SHARE,
     FILE_COLUMN,
-    NAMED_BITS,
-    UNNAMED_BITS,
     check_disclosure,
 )
 from blindfair.api.file_options import DATA, listed_files
@@ -24,14 +22,14 @@ from blindfair.api.image_options import image_preprocessing, listed_images, meas
 from blindfair.api.information import default_fee, free_bits_of, min_fee
 from blindfair.api.stored import from_stored, to_stored
 from blindfair.api.stream_options import RECORDS, StreamedTable, check_streamed, in_memory, kept_stream
-from blindfair.api.text_options import TextOptions, listed_preprocessing, listed_texts
+from blindfair.api.text_options import TextOptions, listed_preprocessing, listed_texts, measured_text_bits
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.files import CONTENT_COLUMN, Files
 from blindfair.influence.frames import Frame
 from blindfair.influence.images.images import LABEL_COLUMN, Images, ImageSource, read_images
 from blindfair.influence.table import Table, read_table
-from blindfair.pricing.information import check_record_bits, measure_bytes, measure_rows
+from blindfair.pricing.information import check_record_bits, measure_rows
 from blindfair.protocol.chunks import check_chunk_size
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption
@@ -113,6 +111,20 @@ class ListingOptions:
     def bases(self) -> BaseModels:
         """The base models that buyers may score texts with; none for tables. Raises as `TextOptions.bases`."""
         return NO_BASE_MODELS if self.texts is None else self.texts.bases()
+
+    @property
+    def _takes_models(self) -> bool:
+        return self.own_models or bool(self.buyers)
+
+    def check(self) -> None:
+        """Check what needs no records. Raises InvalidOption, FileMissing for a base model, and what `policy` raises."""
+        self.policy()
+        checked_bits(self.bits, is_named=bool(self.buyers))
+        check_chunk_size(self.chunk_size)
+        if self.stream:
+            self.check_stream()
+        elif self.texts is not None:
+            self.texts.check(takes_models=self._takes_models)
 
     def checked(self, path: Path) -> "ListingOptions":
         """Read the table at `path` and make everything of it once: what is wrong is told before anything is done.
@@ -250,9 +262,7 @@ class ListingOptions:
         if isinstance(table, Images):
             return measured_image_bits(table)
         if isinstance(table, Corpus):
-            held = measure_bytes([text.encode() for text in dict.fromkeys(table.texts())]).bits
-            check_record_bits(held)
-            return held
+            return measured_text_bits(table)
         table = table.table if isinstance(table, Files | StreamedTable) else table
         held = measure_rows(list(dict.fromkeys(table.scored_rows(self.unscored(table))))).bits
         check_record_bits(held)
@@ -276,7 +286,8 @@ class ListingOptions:
         """Return what the agent lists. Raises InvalidOption, InvalidListing, UnusableModel where no column varies."""
         records = self._listed_records(table)
         held = self.measure(table) if self.record_bits is None else self.record_bits
-        bits, disclosed = self._bits(), self._disclosed_bits(held, len(records))
+        bits = checked_bits(self.bits, is_named=bool(self.buyers))
+        disclosed = self._disclosed_bits(held, len(records))
         reserve = self.prices.parse(self.price_per_record, "price_per_record")
         return ListingSpec(
             name=self.name,
@@ -299,7 +310,7 @@ class ListingOptions:
                 opened_share=self.opened_share,
                 disclosures=tuple(self.disclosures),
                 # Where named buyers alone are answered, the manifest tells them that theirs are taken.
-                own_models=self.own_models or bool(self.buyers),
+                own_models=self._takes_models,
             ),
             chunk_size=self.chunk_size,
             source=table.source() if isinstance(table, Files | StreamedTable) else None,
@@ -317,25 +328,13 @@ class ListingOptions:
 
     def _preprocessing(self, table: Listed, bases: BaseModels | None) -> Document:
         if isinstance(table, Images):
-            return image_preprocessing(table, own_models=self.own_models or bool(self.buyers)).to_document()
+            return image_preprocessing(table, own_models=self._takes_models).to_document()
         if isinstance(table, Corpus):
-            takes_models = self.own_models or bool(self.buyers)
-            return listed_preprocessing(self.texts, table, bases, takes_models=takes_models)
+            return listed_preprocessing(self.texts, table, bases, takes_models=self._takes_models)
         if isinstance(table, Files):
             schema = self.preprocessing(table.table)
             return replace(schema, columns=(CONTENT_COLUMN, *schema.columns)).to_document()
         return self.preprocessing(in_memory(table)).to_document()
-
-    def _bits(self) -> int:
-        most = NAMED_BITS if self.buyers else UNNAMED_BITS
-        if not 1 <= self.bits <= most:
-            raise InvalidOption(
-                "`bits` is out of range",
-                expected=f"1 ... {most} bits a record",
-                found=self.bits,
-                hint=f"up to {UNNAMED_BITS} where anybody is answered, up to {NAMED_BITS} with `buyers`",
-            )
-        return self.bits
 
     def _free_bits(self, held: int, records: int) -> int:
         """Listing-wide. Nothing where no stranger is answered."""

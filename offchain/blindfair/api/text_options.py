@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.evaluation.rows import BaseModels
-from blindfair.api.base_models import check_label_fits, check_readable, load_base
+from blindfair.api.base_models import check_folder, check_label_fits, check_readable, load_base
 from blindfair.api.defaults import MAX_WINDOWS, WINDOW
 from blindfair.influence.corpus.copies import copies_of_texts
 from blindfair.influence.corpus.corpus import TEXT_COLUMN, Corpus, read_corpus
@@ -25,6 +25,7 @@ from blindfair.influence.corpus.text_preprocessing import (
 from blindfair.influence.frames import Frame
 from blindfair.influence.label import read_classes
 from blindfair.influence.projection import K_LIMIT
+from blindfair.pricing.information import check_record_bits, measure_bytes
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
 from blindfair.protocol.quantities import RecordIndex
@@ -44,8 +45,24 @@ class TextOptions:
         """Read the texts. Raises what `read_corpus` raises."""
         return read_corpus(source, text=self.column, label=label, exclude=exclude)
 
+    def check(self, *, takes_models: bool) -> None:
+        """Check what needs no text: the number of base models, their folders, and who may bring models.
+
+        Raises InvalidOption and FileMissing.
+        """
+        self._check_number()
+        for folder in self.base_models:
+            check_folder(Path(folder))
+        _check_models_are_taken(takes_models)
+        self._check_windows()
+
     def bases(self) -> BaseModels:
         """Load the base models, by digest. Raises InvalidOption for none or too many, and what loading raises."""
+        self._check_number()
+        loaded = [load_base(Path(folder)) for folder in self.base_models]
+        return {base.digest: base for base in loaded}
+
+    def _check_number(self) -> None:
         if not 1 <= len(self.base_models) <= BASE_LIMIT:
             raise InvalidOption(
                 "Texts are scored with a base model that both parties hold",
@@ -53,8 +70,14 @@ class TextOptions:
                 found=len(self.base_models),
                 hint="name the folder of its config.json, model.safetensors and tokenizer.json",
             )
-        loaded = [load_base(Path(folder)) for folder in self.base_models]
-        return {base.digest: base for base in loaded}
+
+    def _check_windows(self) -> None:
+        for name, value, low, high in (
+            ("window", self.window, 8, WINDOW_LIMIT),
+            ("max_windows", self.max_windows, 1, WINDOWS_LIMIT),
+        ):
+            if not low <= value <= high:
+                raise InvalidOption(f"`{name}` is out of range", expected=f"{low} ... {high}", found=value)
 
     def products(self, bases: BaseModels, records: int) -> int:
         """Multiplications that an evaluation by the largest of the base models takes at most.
@@ -71,12 +94,7 @@ class TextOptions:
         Raises InvalidOption for windows out of range, LabelUnusable for a label of one class or of too many, or that a
         base model cannot learn, and UnusableText for a text in which a base model finds nothing to score.
         """
-        for name, value, low, high in (
-            ("window", self.window, 8, WINDOW_LIMIT),
-            ("max_windows", self.max_windows, 1, WINDOWS_LIMIT),
-        ):
-            if not low <= value <= high:
-                raise InvalidOption(f"`{name}` is out of range", expected=f"{low} ... {high}", found=value)
+        self._check_windows()
         found = TextPreprocessing(
             corpus.text,
             corpus.label,
@@ -123,6 +141,11 @@ def listed_preprocessing(
     """
     if options is None:
         raise InvalidOption("A listing of texts says how they are read", expected="`texts`", found="nothing")
+    _check_models_are_taken(takes_models)
+    return options.preprocessing(corpus, options.bases() if bases is None else bases).to_document()
+
+
+def _check_models_are_taken(takes_models: bool) -> None:
     if not takes_models:
         raise InvalidOption(
             "Texts are scored by models that buyers bring",
@@ -130,7 +153,24 @@ def listed_preprocessing(
             found="neither",
             hint="name your buyers: with a model of its own anybody can aim all bits of an evaluation at few texts",
         )
-    return options.preprocessing(corpus, options.bases() if bases is None else bases).to_document()
+
+
+def measured_text_bits(corpus: Corpus) -> int:
+    """How many bits a text holds; copies are measured once.
+
+    Raises InvalidListing where that is too little, and where most texts are copies: that is no column of texts.
+    """
+    copies = len(copies_of_texts(corpus.texts()))
+    if 2 * copies > len(corpus.rows):
+        raise InvalidListing(
+            "More than half of the texts are copies",
+            expected="different texts",
+            found=f"{copies:,} copies among {len(corpus.rows):,} records of column {corpus.text!r}",
+            hint="check `text_column`: it names the column of the texts. If it does, remove the copies from the file",
+        )
+    held = measure_bytes([text.encode() for text in dict.fromkeys(corpus.texts())]).bits
+    check_record_bits(held)
+    return held
 
 
 def classes_of(corpus: Corpus) -> tuple[PlainCell, ...]:

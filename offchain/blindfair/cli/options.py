@@ -87,7 +87,7 @@ Proxy = Annotated[
     typer.Option(
         "--proxy",
         metavar="ADDRESS",
-        help="With --http: a reverse proxy that is believed about who asks, such as 127.0.0.1.",
+        help="With --http: trust the client addresses that this reverse proxy reports, such as 127.0.0.1.",
     ),
 ]
 WatchPackages = Annotated[
@@ -150,9 +150,7 @@ MaxGasPrice = Annotated[
 ]
 RememberedFinalityDepth = Annotated[
     int | None,
-    typer.Option(
-        "--finality-depth", metavar="BLOCKS", help="Another number of blocks on top than the one it was begun with."
-    ),
+    typer.Option("--finality-depth", metavar="BLOCKS", help="Change the finality depth."),
 ]
 Text = Annotated[
     list[str] | None,

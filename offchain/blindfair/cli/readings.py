@@ -75,6 +75,12 @@ def show_written(lines: Lines, readings: Sequence[ColumnReading], alike: int = 0
         )
 
 
+def show_copies(lines: Lines, copies: int, records: int) -> None:
+    """Print how many of the records that were read are not listed, because each is a copy of an earlier one."""
+    if copies:
+        lines.item("copies", f"{copies:,} of {counted(records, 'record')} left out", style="yellow")
+
+
 def show_near_duplicates(lines: Lines, near_duplicates: Sequence[int]) -> None:
     """Print how many listed texts are near-duplicates of an earlier one, with the first by its record number."""
     if not near_duplicates:

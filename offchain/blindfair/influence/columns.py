@@ -3,13 +3,14 @@
 Not here: the file (`csv_file`), how a column was read (`reading`), and how cells become features (`encoding`).
 """
 
+import difflib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from blindfair.influence.spelling import option
+from blindfair.influence.spelling import option, shown
 from blindfair.protocol.documents import SAFE_INTEGER
-from blindfair.protocol.errors import MalformedTable
+from blindfair.protocol.errors import InvalidOption, MalformedTable
 from blindfair.protocol.records import Cell
 
 MISSING = frozenset({"", "na", "nan", "null", "?"})
@@ -42,6 +43,23 @@ def typed_column(name: str, texts: Sequence[str], lines: Sequence[int], *, as_te
             for text, line in zip(stripped, lines, strict=True)
         ]
     return [None if is_missing(text) else text for text in texts]
+
+
+def check_excluded(columns: Sequence[str], exclude: Collection[str]) -> None:
+    """Raises InvalidOption for a column to leave out that is not there, with a column that is spelt like it."""
+    unknown = sorted(set(exclude) - set(columns))
+    if not unknown:
+        return
+    named = [name for name in columns if name]
+    alike = difflib.get_close_matches(unknown[0], named, n=1)
+    raise InvalidOption(
+        f"There is no column {shown(unknown[0])} to leave out",
+        expected="one of the columns " + ", ".join(named[:12]) + (", ..." if len(named) > 12 else ""),
+        found=", ".join(map(shown, unknown[:5])),
+        hint=f"check the spelling of `exclude`; is it {shown(alike[0])}?"
+        if alike
+        else "check the spelling of `exclude`; the first line of the file has the names",
+    )
 
 
 def is_missing(text: str) -> bool:

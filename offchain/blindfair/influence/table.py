@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blindfair.influence.columns import typed_column
+from blindfair.influence.columns import check_excluded, typed_column
 from blindfair.influence.csv_file import CsvTexts
 from blindfair.influence.frames import Frame, frame_texts
 from blindfair.influence.reading import ColumnReading, column_reading, read_kind
@@ -197,13 +197,13 @@ def check_companions(names: Sequence[str], companions: Sequence[Companion]) -> N
 
 def kept_columns(columns: Sequence[str], label: str, exclude: Collection[str], text: Collection[str]) -> list[int]:
     """The places of the columns that are listed. Raises InvalidOption, LabelMissing, MalformedTable."""
-    unknown = sorted(set(exclude) - set(columns))
-    if unknown or label in exclude:
+    check_excluded(columns, exclude)
+    if label in exclude:
         raise InvalidOption(
-            "These columns cannot be left out",
+            "The label cannot be left out",
             expected=f"columns of the table other than {label!r}",
-            found=", ".join(unknown) or label,
-            hint="the first line of the file has the names",
+            found=label,
+            hint="name other columns in `exclude`, or another `label`",
         )
     named = [name for name in columns if name]
     if label not in named:

@@ -265,7 +265,7 @@ def test_two_programs_of_an_account_do_not_share_a_mail_folder(tmp_path: Path) -
     assert len(list(first.pending())) == 1
     with pytest.raises(StoreInUse) as caught:
         list(second.pending())
-    assert (caught.value.found, "`mail`" in caught.value.hint) == ("seller in A", True)
+    assert (caught.value.found, "an account of its own" in caught.value.hint) == ("seller in A", True)
     # Another account, another folder, a look without holding, and sending are free.
     bob = FolderTransport(tmp_path / "mail", BOB)
     bob.hold("buyer")

@@ -114,6 +114,15 @@ def test_what_is_no_text_is_refused(
         read_corpus(source, **options)  # type: ignore[arg-type]
 
 
+def test_a_misspelt_column_to_leave_out_is_named_with_one_that_is_spelt_like_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,source\nx,b\n")
+    with pytest.raises(InvalidOption, match="There is no column 'sorce'") as told:
+        read_corpus(tmp_path / "a.csv", exclude=["sorce"])
+    assert "is it 'source'?" in told.value.hint
+    with pytest.raises(InvalidOption, match="The texts and the label cannot be left out"):
+        read_corpus(tmp_path / "a.csv", exclude=["text"])
+
+
 def test_copies_are_found_whatever_their_case_and_blanks() -> None:
     texts = ["One  text.", "another", "one\ntext. ", "ONE TEXT.", "another one"]
     assert copies_of_texts(texts) == [(2, 0), (3, 0)]

@@ -30,6 +30,7 @@ from blindfair.protocol.errors import (
     Refused,
     ScoringError,
 )
+from blindfair.protocol.manifest import Terms
 from blindfair.protocol.messages import Openings, Selection
 from blindfair.protocol.parts import Part, PartName
 from blindfair.protocol.quantities import Digest
@@ -105,7 +106,7 @@ class Selecting:
                 raise FieldMismatch("The seller names another price", expected=selection.price, found=openings.price)
             parts = ordered_parts(evaluated, selection, openings)
             if parts[0].name is PartName.SAMPLE:
-                self._note_sample(parts[0])
+                self._note_sample(parts[0], evaluated.listing.manifest.terms)
             elif evaluated.units.is_total:
                 if self._buyer.journal.note(UNAUDITED, evaluated.request.disclosure):
                     self._buyer.tell("audit", NOT_AUDITED)
@@ -121,11 +122,11 @@ class Selecting:
             raise
         return selected, parts
 
-    def _note_sample(self, sample: Part) -> None:
+    def _note_sample(self, sample: Part, terms: Terms) -> None:
         if self._buyer.journal.note(SAMPLED, str(sample.price)):
             price = self._buyer.wallet.amount_text(sample.price, sample.token)
+            opens_none = not (terms.opened_records and terms.opened_share)
+            why = "no record free" if opens_none else "too few free, or other buyers have used them up"
             self._buyer.tell(
-                "audit",
-                f"buys the {len(sample.records)} drawn records first, for {price}: "
-                "the listing opens too few free, or other buyers have used them up",
+                "audit", f"buys the {len(sample.records)} drawn records first, for {price}: the listing opens {why}"
             )

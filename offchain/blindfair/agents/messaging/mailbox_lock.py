@@ -61,7 +61,7 @@ class MailboxLock:
                 expected="one program of an account in a mail folder",
                 # As text of others: the file may hold anything.
                 found=ascii(first)[1:-1] or "a program that does not say its name",
-                hint="end that program first, or give this one a mail folder of its own with `mail`",
+                hint="end that program first, or begin this one with an account of its own",
             ) from None
         except OSError:
             # No locks, or no space to say who holds it: nobody is kept out.

@@ -74,7 +74,7 @@ def show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> Non
     lines.item(
         "seller",
         f"{honest.discloses}, and then the selection, from which the query's direction can be estimated; "
-        "a buyer that stops tells by that one bit",
+        "a buyer that stops after scoring reveals one bit",
     )
     lines.item(
         "chain",

@@ -99,7 +99,12 @@ def list_records(
         list[str] | None, typer.Option(metavar="COLUMN", help="A column not to sell. May be repeated.")
     ] = None,
     without_copies: Annotated[
-        bool, typer.Option("--without-copies", help="List the first of equal records, and none of its copies.")
+        bool,
+        typer.Option(
+            "--without-copies",
+            help="List the first of equal records, and none of its copies. A listing with copies is refused "
+            "without it, of texts and images, too.",
+        ),
     ] = False,
     name: Annotated[str | None, typer.Option(help="The listing's public name; the file's if not given.")] = None,
     description: Annotated[str, typer.Option(help="What the records are. Public.")] = "",
@@ -204,7 +209,7 @@ def list_records(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Where prices that the clock brings and bonds are paid; what a buyer releases goes to the account.",
+            help="Address for bonds and for prices paid after the dispute window; early releases go to the account.",
         ),
     ] = None,
     json_file: JsonFile = None,

@@ -36,6 +36,7 @@ from blindfair.protocol.errors import MalformedFile
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.noise import COMMITTED_BITS
+from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address, Wei
 from blindfair.protocol.schema import ColumnKind
 from blindfair.protocol.words import counted
@@ -109,9 +110,8 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
             groups = "" if size is None else f"score groups instead (--disclosure per-group-{size} or larger), "
             lines.item(
                 "but",
-                f"these records are too small to be scored one by one free of charge: one evaluation tells {needed:,} "
-                f"bits, and {terms.free_bits:,} are free. You can {groups}let strangers pay the fee, or name your "
-                "buyers (--buyer)",
+                f"One evaluation tells {needed:,} bits; only {terms.free_bits:,} are free. So every evaluation costs "
+                f"the fee. You can {groups}let strangers pay the fee, or name your buyers (--buyer)",
                 style="yellow",
             )
         if terms.opened_share > 0:
@@ -144,11 +144,15 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
         never = ", ".join(options.never_score)
         lines.item("kept", f"no model reads {never}; {_DELIVERED}; --exclude COLUMN leaves a column out")
     if identifiers:
+        why = (
+            "models of texts read the text and the label alone"
+            if is_text_preprocessing(manifest.preprocessing)
+            else "all values differ, as in an identifier; --score COLUMN lets models read one"
+        )
         lines.item(
             "kept",
-            f"no model reads {', '.join(identifiers)}: all values differ, as in an identifier; --score COLUMN lets "
-            f"models read one; {_DELIVERED}. To leave a column out, do not serve this listing: list again in another "
-            "directory with --exclude COLUMN",
+            f"no model reads {', '.join(identifiers)}: {why}; {_DELIVERED}. To leave a column out, do not serve this "
+            "listing: list again in another directory with --exclude COLUMN",
             style="yellow",
         )
 
@@ -347,12 +351,18 @@ def show_standing(lines: Lines, standing: Standing) -> None:
         offer = entry.offer
         lines.item(
             "order",
-            f"{entry.ending or view.state.name.capitalize()}: "
+            f"{_state_text(entry, view)}: "
             f"{'the reply to a request' if entry.is_fee else f'{offer.chunk_count:,} chunks'} for "
             f"{prices.show(offer.price)} to {offer.buyer}, bond {prices.digits(offer.bond)}",
         )
     if not standing.orders:
         lines.item("orders", "none yet")
+
+
+def _state_text(entry: OfferEntry, view: OrderView) -> str:
+    if entry.ending is None and view.state is OrderState.NONE:
+        return "Offered, not accepted yet"
+    return entry.ending or view.state.name.capitalize()
 
 
 def _opened_text(standing: Standing) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from blindfair.agents.store.journal_summary import orders_by_state
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import show_ether
-from blindfair.api.listing_options import ListingOptions
+from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.parties import SellerParty
 from blindfair.api.stream_options import RECORDS, StreamedTable
 from blindfair.api.text_options import kept_file
@@ -22,7 +22,7 @@ from blindfair.cli.party.signals import Reloads, as_service
 from blindfair.cli.party.telemetry import Telemetry, metrics_place, served_metrics
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
-from blindfair.cli.readings import readings_document, show_near_duplicates, show_readings, show_written
+from blindfair.cli.readings import readings_document, show_copies, show_near_duplicates, show_readings, show_written
 from blindfair.cli.seller.announcing import Announcing
 from blindfair.cli.seller.manifest_file import keep_manifest
 from blindfair.cli.seller.packing import HandingOver
@@ -34,10 +34,11 @@ from blindfair.cli.targets import check_watch_folder
 from blindfair.http.service import HttpService
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
+from blindfair.influence.files import Files
 from blindfair.influence.images.images import Images
 from blindfair.influence.written import unread_columns
 from blindfair.protocol.errors import BlindfairError
-from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT
+from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT, Manifest
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.signing import Domain
 
@@ -48,6 +49,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     A large table is read record by record. Raises what reading table and settings raises, and what the agent raises.
     """
     check_publishable(options, named=options.name != records.stem)
+    options.check()
     options = replace(options, stream=options.stream or is_streamed(options, records))
     if options.stream:
         # What is wrong with the places is told before the hours that a survey may take.
@@ -74,6 +76,8 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         # Before the commit: a column of names is best seen while it can still be left out.
         unread = unread_columns(party.agent.manifest.schema)
         show_readings(screen.lines, table.readings, categorical=options.categorical, unread=unread)
+        left_out = _left_out(options, table, party.agent.manifest)
+        show_copies(screen.lines, left_out, party.agent.manifest.record_count + left_out)
         show_written(screen.lines, table.readings, table.alike_but_texts())
         if isinstance(table, Corpus):
             listed = TextPreprocessing.from_document(party.agent.manifest.preprocessing or {})
@@ -88,7 +92,14 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         show_listing(output.lines, manifest, options, begun)
         sampled = {"sampled": len(table.survey.sample)} if isinstance(table, StreamedTable) else {}
         document = {**listing_document(manifest), "columns": readings_document(table.readings)}
-        output.document({**document, **sampled})
+        output.document({**document, "copies_left_out": left_out, **sampled})
+
+
+def _left_out(options: ListingOptions, table: Listed, manifest: Manifest) -> int:
+    """How many records were read that are not listed, because each is a copy of an earlier one."""
+    if not options.without_copies or isinstance(table, Files | StreamedTable):
+        return 0
+    return len(table.labels if isinstance(table, Images) else table.rows) - manifest.record_count
 
 
 def check_publishable(options: ListingOptions, *, named: bool) -> None:

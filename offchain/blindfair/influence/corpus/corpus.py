@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blindfair.influence.columns import typed_column
+from blindfair.influence.columns import check_excluded, typed_column
 from blindfair.influence.corpus.copies import is_visible
 from blindfair.influence.corpus.text_folder import read_folder
 from blindfair.influence.csv_file import CsvTexts
@@ -171,10 +171,11 @@ def _check_names(columns: Sequence[str], text: str, label: str | None, exclude: 
             found=shown,
             hint="name a column besides the texts, or none",
         )
-    unknown = sorted(set(exclude) - set(named))
-    if unknown or {text, label} & set(exclude):
+    check_excluded(named, exclude)
+    if needed := [name for name in named if name in exclude and name in (text, label)]:
         raise InvalidOption(
-            "These columns cannot be left out",
+            "The texts and the label cannot be left out",
             expected=f"columns other than {text!r}" + ("" if label is None else f" and {label!r}"),
-            found=", ".join(unknown or sorted(exclude)),
+            found=", ".join(needed),
+            hint="name other columns in `exclude`",
         )
