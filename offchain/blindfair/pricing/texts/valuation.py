@@ -28,7 +28,7 @@ from blindfair.pricing.ranks import rank_correlation
 from blindfair.pricing.texts.contrast import contrast
 from blindfair.pricing.texts.damage import other_labels, shuffled_words
 from blindfair.pricing.texts.directions import Direction, choose_direction
-from blindfair.pricing.texts.pieces import pieces
+from blindfair.pricing.texts.pieces import recombined
 from blindfair.protocol.audit import ROUNDING_SHARE
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import NoRecords, UnusableModel, UnusableText
@@ -43,10 +43,11 @@ ENTRIES, SHOWN_ENTRIES = 512, 128
 A hidden query is what these directions hold of it, so more of them score better (`scripts/study hidden`).
 """
 
-PIECED, PIECES = 128, 4
-"""At most 128 training texts are cut in four: the rows of these pieces hold more of a hidden query.
+RECOMBINED, PIECED, PIECES = 5, 128, 4
+"""Directions of a hidden query about texts without a label come from texts that are recombined of own ones: five for
+each of 128 at most, each of four pieces. Their rows hold as much of the query as own rows, and tell less of own texts.
 
-Texts with a label are not cut: the rows of a fitted head span few directions.
+Texts with a label are taken as they are: rows of a fitted head span few directions.
 """
 
 MARGIN = 1.2
@@ -107,9 +108,9 @@ def prepare_text_valuation(
 ) -> TextValuation:
     """Make model, queries and trusted scores of the buyer's own texts. Deterministic in `rng` and `seed`.
 
-    The projection, which the seller sees, is made of main directions of own texts, and without labels of their pieces,
-    too; it is turned by a key that the own texts give. With `show_query` it holds each layer's part of the query, and
-    no pieces.
+    The projection, which the seller sees, is made of main directions of own texts, or without labels of texts that are
+    recombined of their pieces; it is turned by a key that the own texts give. With `show_query` it holds each layer's
+    part of the query, and main directions of own texts.
 
     Raises NoRecords for too few validation texts, UnusableModel where rows could not be audited, and what
     `choose_direction` and `find_projection` raise.
@@ -131,12 +132,14 @@ def prepare_text_valuation(
     if show_query:
         made = find_projection(model, *texts, [direction.layers], k=min(SHOWN_ENTRIES, 2 * count))
     else:
-        if not classes:
-            texts = [*texts[0], *_pieces(model, _evenly(train, PIECED)[0])], None
         key = _key(model, preprocessing, texts, seed)
+        if not classes:
+            mixed = _readable(model, recombined(some[0], RECOMBINED * min(count, PIECED), PIECES, key))
+            texts = (mixed, None) if mixed else texts
         made = find_projection(model, *texts, [], k=min(ENTRIES, len(texts[0])), mixed=key)
     projection, k = made.projection, made.projection.k
-    own, worse = unit_rows(made.rows[:count]), unit_rows(made.rows[count : 2 * count])
+    single = model.rows(*some, projection)
+    own, worse = unit_rows(single), unit_rows(model.rows(*worse_some, projection))
     held, broken = (unit_rows(model.rows(*texts, projection)) for texts in (validation, worse_validation))
     real = [project_query(projection, direction.layers)]
     if len(bits) > 1 and not classes:
@@ -151,8 +154,9 @@ def prepare_text_valuation(
         queries.append(integers)
         scales.append(ScoreScale(ROW_SCALE, unit))
     tried = some[0][:TRIED], None if some[1] is None else some[1][:TRIED]
-    single = made.rows[: len(tried[0])]
-    disagreement = model.disagreement(*tried, projection, ROW_SCALE / np.linalg.norm(single, axis=1), single)
+    disagreement = model.disagreement(
+        *tried, projection, ROW_SCALE / np.linalg.norm(single[:TRIED], axis=1), single[:TRIED]
+    )
     if not disagreement <= ROUNDING_SHARE:
         raise UnusableModel(
             "Two honest machines might disagree about the rows of this model",
@@ -200,8 +204,7 @@ def _said_of_hiding(model: TextModel, validation: Texts, direction: Direction, h
 
 def most_entries(train: int, *, labelled: bool) -> int:
     """Entries of a projected row of a hidden query, at most, of so many training texts."""
-    rows = 2 * min(train, ROW_TEXTS) + (0 if labelled else PIECES * min(train, PIECED))
-    return min(ENTRIES, rows)
+    return min(ENTRIES, 2 * min(train, ROW_TEXTS) if labelled else RECOMBINED * min(train, PIECED))
 
 
 def blank_model(base: BaseModel, preprocessing: TextPreprocessing, seed: int) -> TextModel:
@@ -224,17 +227,16 @@ def _evenly(texts: Texts, most: int) -> Texts:
     return [texts[0][place] for place in places], None if texts[1] is None else [texts[1][place] for place in places]
 
 
-def _pieces(model: TextModel, texts: Sequence[str]) -> list[str]:
-    """The texts cut in `PIECES`, as far as the model can read them; fewer of short ones."""
-    return [piece for text in texts for piece in pieces(text, PIECES) if _readable(model, piece)]
-
-
-def _readable(model: TextModel, piece: str) -> bool:
-    try:
-        model.read([piece], None)
-    except UnusableText:
-        return False
-    return True
+def _readable(model: TextModel, texts: Sequence[str]) -> list[str]:
+    """The texts that the model can read."""
+    found = []
+    for text in texts:
+        try:
+            model.read([text], None)
+        except UnusableText:
+            continue
+        found.append(text)
+    return found
 
 
 def _key(model: TextModel, preprocessing: TextPreprocessing, texts: Texts, seed: int) -> np.random.Generator:

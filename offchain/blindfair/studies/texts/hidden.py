@@ -1,7 +1,7 @@
 """What it costs a buyer of texts to hide its query: the same purchases with the query's directions shown and hidden.
 
 The request of a shown query has each layer's part of it in the projection; that of a hidden one has main directions of
-own texts and of their pieces alone (`influence.text.bases`). Judged is how many of the bought texts are of the wanted
+own texts, or of their pieces, alone (`influence.text.bases`). Judged is how many of the bought texts are of the wanted
 kind, which needs no fine-tuning; and how near the seller of a hidden query comes to it by guessing. Not here: how
 questions are made and texts chosen (`purchases`).
 """
@@ -129,7 +129,7 @@ Nothing here is written by hand.
 Each purchaser asks twice, with the same own texts, offer and draws.
 Its domains and offers are those of the [study of purchases](texts.md), whose losses this page does not measure.
 A *shown* query is found by its seller; a *hidden* one is the default.
-Of that the seller sees a space of main directions of own texts and of their pieces, and no single direction.
+Of that the seller sees a space of main directions of own texts or of their pieces, and no single direction.
 Judged is how many of the bought texts are of the wanted kind: of the domain, and labelled right where there are labels.
 """
     told = f"Measured are {len(lines)} of {document['asked']} purchasers: a model, a domain and a seed each.\n"
