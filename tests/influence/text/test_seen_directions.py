@@ -48,7 +48,7 @@ def test_a_hidden_query_is_no_direction_of_the_projection(bases: dict[str, BaseM
     """Main directions of own texts are all that the seller sees, unless the buyer asks with `show_query`."""
     one = example(bases[kind], records=40)
     tuned = fine_tune(one.model, one.texts, None, steps=4, seed=1, rank=2, rate=0.02)
-    made = find_projection(one.model, one.texts, None, [], side=6, k=40, mixed=np.random.default_rng(1)).projection
+    made = find_projection(one.model, one.texts, None, [], side=6, k=40, rotated_by=np.random.default_rng(1)).projection
     sent = Projection.from_parts(*made.to_parts())
     cosines = []
     for seen, pair, moved in zip(parts_that_a_seller_sees(sent), sent.sides, tuned.displacements, strict=True):
@@ -135,8 +135,8 @@ def test_texts_without_a_label_lie_outside_of_the_space_of_a_hidden_query(bases:
 
 
 @pytest.mark.parametrize("change", ["seed", "window", "last text", "label"])
-def test_each_question_is_turned_by_a_key_of_its_own(bases: dict[str, BaseModel], change: str) -> None:
-    """Two bases turned alike would show the turn: it is what they have in common."""
+def test_each_question_is_rotated_by_a_key_of_its_own(bases: dict[str, BaseModel], change: str) -> None:
+    """Two bases rotated alike would show the rotation: it is what they have in common."""
     made = valuation(bases["bert"])
     model, preprocessing = made.scoring.model, made.scoring.preprocessing
     texts = LABELLED[:80], LABELS[:80]

@@ -50,11 +50,11 @@ def find_projection(
     *,
     side: int = SIDE,
     k: int = K,
-    mixed: np.random.Generator | None = None,
+    rotated_by: np.random.Generator | None = None,
 ) -> FoundProjection:
     """A staged projection that holds each query and the main directions of own rows; and these rows.
 
-    With `mixed` the second stage is turned at random: the seller sees the space of its directions, and none of them.
+    With `rotated_by` the second stage is rotated at random: the seller sees the space of its directions, none of them.
 
     A query is a matrix `outputs x inputs` for each layer; `side` directions are kept of each side of a layer, and `k`
     entries of a row, fewer if the rows span fewer or a request cannot hold as many. Main directions of layers are those
@@ -96,7 +96,7 @@ def find_projection(
         found = principal_directions(left, more).entries
         if found is not None:
             known = _orthonormal(np.hstack([known, found]))
-    entries = known @ (_cosines(known.shape[1]) if mixed is None else _turned(known.shape[1], mixed))
+    entries = known @ (_cosines(known.shape[1]) if rotated_by is None else _rotation(known.shape[1], rotated_by))
     return FoundProjection(Projection.staged(first, entries), rows @ entries)
 
 
@@ -127,7 +127,7 @@ def _cosines(k: int) -> Floats:
     return np.asarray(found, dtype=np.float64)
 
 
-def _turned(k: int, rng: np.random.Generator) -> Floats:
+def _rotation(k: int, rng: np.random.Generator) -> Floats:
     """An orthogonal `k x k` matrix, drawn evenly of all (Mezzadri 2007, arXiv math-ph/0609050). It changes no score."""
     found, upper = np.linalg.qr(rng.standard_normal((k, k)))
     return np.asarray(found * np.sign(np.diag(upper)), dtype=np.float64)

@@ -109,7 +109,7 @@ def prepare_text_valuation(
     """Make model, queries and trusted scores of the buyer's own texts. Deterministic in `rng` and `seed`.
 
     The projection, which the seller sees, is made of main directions of own texts, or without labels of texts that are
-    recombined of their pieces; it is turned by a key that the own texts give. With `show_query` it holds each layer's
+    recombined of their pieces; it is rotated by a key that the own texts give. With `show_query` it holds each layer's
     part of the query, and main directions of own texts.
 
     Raises NoRecords for too few validation texts, UnusableModel where rows could not be audited, and what
@@ -128,18 +128,17 @@ def prepare_text_valuation(
     worse_train, worse_validation = (_damaged(texts, classes, rng) for texts in (train, validation))
     some, worse_some = _evenly(train, ROW_TEXTS), _evenly(worse_train, ROW_TEXTS)
     count = len(some[0])
-    texts = _joined(some, worse_some)
+    texts = both = _joined(some, worse_some)
     if show_query:
         made = find_projection(model, *texts, [direction.layers], k=min(SHOWN_ENTRIES, 2 * count))
     else:
-        key = _key(model, preprocessing, texts, seed)
+        key = _key(model, preprocessing, both, seed)
         if not classes:
-            mixed = _readable(model, recombined(some[0], RECOMBINED * min(count, PIECED), PIECES, key))
-            texts = (mixed, None) if mixed else texts
-        made = find_projection(model, *texts, [], k=min(ENTRIES, len(texts[0])), mixed=key)
+            texts = _recombined(model, some[0], key) or both[0], None
+        made = find_projection(model, *texts, [], k=min(ENTRIES, len(texts[0])), rotated_by=key)
     projection, k = made.projection, made.projection.k
-    single = model.rows(*some, projection)
-    own, worse = unit_rows(single), unit_rows(model.rows(*worse_some, projection))
+    rows = made.rows if texts is both else model.rows(*both, projection)
+    own, worse = unit_rows(rows[:count]), unit_rows(rows[count:])
     held, broken = (unit_rows(model.rows(*texts, projection)) for texts in (validation, worse_validation))
     real = [project_query(projection, direction.layers)]
     if len(bits) > 1 and not classes:
@@ -154,9 +153,8 @@ def prepare_text_valuation(
         queries.append(integers)
         scales.append(ScoreScale(ROW_SCALE, unit))
     tried = some[0][:TRIED], None if some[1] is None else some[1][:TRIED]
-    disagreement = model.disagreement(
-        *tried, projection, ROW_SCALE / np.linalg.norm(single[:TRIED], axis=1), single[:TRIED]
-    )
+    single = rows[: len(tried[0])]
+    disagreement = model.disagreement(*tried, projection, ROW_SCALE / np.linalg.norm(single, axis=1), single)
     if not disagreement <= ROUNDING_SHARE:
         raise UnusableModel(
             "Two honest machines might disagree about the rows of this model",
@@ -227,10 +225,15 @@ def _evenly(texts: Texts, most: int) -> Texts:
     return [texts[0][place] for place in places], None if texts[1] is None else [texts[1][place] for place in places]
 
 
-def _readable(model: TextModel, texts: Sequence[str]) -> list[str]:
-    """The texts that the model can read."""
+def _recombined(model: TextModel, own: Sequence[str], key: np.random.Generator) -> list[str]:
+    """Texts made of pieces of own ones, as far as the model reads them.
+
+    None where own texts are too few or too short.
+    """
+    count = min(len(own), PIECED)
+    made = recombined(own, RECOMBINED * count, PIECES, key)
     found = []
-    for text in texts:
+    for text in made:
         try:
             model.read([text], None)
         except UnusableText:
@@ -242,7 +245,7 @@ def _readable(model: TextModel, texts: Sequence[str]) -> list[str]:
 def _key(model: TextModel, preprocessing: TextPreprocessing, texts: Texts, seed: int) -> np.random.Generator:
     """Random numbers that come out alike for one question, and that nobody knows without all of these texts.
 
-    Whatever changes the directions changes the key: two bases turned alike would show the turn.
+    Whatever changes the directions changes the key: two bases rotated alike would show the rotation.
     """
     parts = [model.base.digest.hex(), str(seed), canonical(preprocessing.to_document()).decode(), *texts[0]]
     parts += [] if texts[1] is None else map(str, texts[1])

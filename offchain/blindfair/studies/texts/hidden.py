@@ -26,6 +26,7 @@ from blindfair.studies.ledger import Ledger
 from blindfair.studies.table import TextTable
 from blindfair.studies.texts.domains import DOMAINS, TextDomain
 from blindfair.studies.texts.labelled import labelled_domains, load_minilm
+from blindfair.studies.texts.purchasers import measured_purchasers
 from blindfair.studies.texts.purchases import most_trusted, prepared, seen_scores
 from blindfair.studies.texts.report import MODELS, RESULTS, Domains
 
@@ -47,22 +48,16 @@ def write_hidden(
     if not given.
     """
     ledger = Ledger(folder / RESULTS)
-    lines: list[Any] = []
     load: dict[str, Callable[[], BaseModel]] = {**MODELS, "MiniLM": cache(load_minilm)}
     asked = {**dict.fromkeys(MODELS, DOMAINS), "MiniLM": labelled_domains()} if domains is None else domains
     seeds = QUICK_SEEDS if quick else SEEDS
     if quick:
         asked = {model: dict(list(made.items())[:QUICK_DOMAINS]) for model, made in asked.items()}
-    for seed in range(seeds):
-        for model, made in asked.items():
-            for name, domain in made.items():
-                key = f"{model}, {name}, seed {seed}"
-                if key not in ledger and not so_far:
-                    base = load[model]()
-                    found = compare_queries(base, domain(base, seed), seed)
-                    ledger.add(key, {"model": model, "domain": name, "seed": seed, **found})
-                if key in ledger:
-                    lines.append(ledger[key])
+
+    def measure(base: BaseModel, domain: TextDomain, _: str, seed: int) -> dict[str, Any]:
+        return compare_queries(base, domain, seed)
+
+    lines = measured_purchasers(ledger, load, asked, seeds, measure, so_far=so_far)
     document: Document = {"asked": seeds * sum(len(made) for made in asked.values()), "lines": lines}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "hidden.md").write_text(page(document), encoding="utf-8")

@@ -20,6 +20,7 @@ from blindfair.studies.ledger import Ledger
 from blindfair.studies.table import TextTable
 from blindfair.studies.texts.corpora import FOREIGN_NAME, load_documents, load_synonyms
 from blindfair.studies.texts.domains import DOMAINS, TextDomain, held_out_documents, in_turn
+from blindfair.studies.texts.purchasers import measured_purchasers
 from blindfair.studies.texts.purchases import most_trusted, prepared, seen_scores
 from blindfair.studies.texts.report import MODELS, RESULTS, Domains
 
@@ -41,21 +42,15 @@ def write_unwanted(
     measured. `domains` are those of models named in `MODELS`; all if not given.
     """
     ledger = Ledger(folder / RESULTS)
-    lines: list[Any] = []
     asked: dict[str, Domains] = dict.fromkeys(MODELS, DOMAINS) if domains is None else dict(domains)
     if quick:
         asked = {model: dict(list(made.items())[:QUICK_DOMAINS]) for model, made in asked.items()}
     seeds = QUICK_SEEDS if quick else SEEDS
-    for seed in range(seeds):
-        for model, made in asked.items():
-            for name, domain in made.items():
-                key = f"{model}, {name}, seed {seed}"
-                if key not in ledger and not so_far:
-                    base = MODELS[model]()
-                    found = purchase(base, with_unwanted(domain(base, seed), name, base, seed), seed)
-                    ledger.add(key, {"model": model, "domain": name, "seed": seed, **found})
-                if key in ledger:
-                    lines.append(ledger[key])
+
+    def measure(base: BaseModel, domain: TextDomain, name: str, seed: int) -> dict[str, Any]:
+        return purchase(base, with_unwanted(domain, name, base, seed), seed)
+
+    lines = measured_purchasers(ledger, MODELS, asked, seeds, measure, so_far=so_far)
     document: Document = {"asked": seeds * sum(len(made) for made in asked.values()), "lines": lines}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "unwanted.md").write_text(page(document), encoding="utf-8")
