@@ -330,7 +330,7 @@ DEEP = os.environ.get("BLINDFAIR_LOCKSTEP") == "deep"
 
 TestLockstep = Lockstep.TestCase
 TestLockstep.settings = settings(
-    max_examples=1000 if DEEP else 24,
+    max_examples=1000 if DEEP else 14,
     stateful_step_count=50 if DEEP else 14,
     deadline=None,
     derandomize=not DEEP,

@@ -113,7 +113,7 @@ def trade_and_die(directory: Path, case: str, dies: str) -> int:
     """How many lives it took."""
     rng = random.Random(dies)
     for number in range(LIVES):
-        writes, before = (2, True) if dies == "before-second" else (rng.randint(3, 9), bool(rng.randint(0, 1)))
+        writes, before = (2, True) if dies == "before-second" else (rng.randint(5, 12), bool(rng.randint(0, 1)))
 
         def life(writes: int = writes, before: bool = before) -> None:
             die_at_write(writes, before=before)
