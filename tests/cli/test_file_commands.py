@@ -26,7 +26,8 @@ def table(path: Path, numbers: range, *, files: bool) -> None:
 
 
 @pytest.mark.deep
-def test_the_commands_trade_files_through_a_kill_in_segments(own_testnet: LocalChain) -> None:
+@pytest.mark.parametrize("more", ["", " --stream"])
+def test_the_commands_trade_files_through_a_kill_in_segments(own_testnet: LocalChain, more: str) -> None:
     home = own_testnet.home
     table(home / "offer.csv", range(FILES), files=True)
     table(home / "own.csv", range(1000, 1400), files=False)
@@ -37,7 +38,7 @@ def test_the_commands_trade_files_through_a_kill_in_segments(own_testnet: LocalC
     unlocked = "--password-file testnet/password"
     offer = (
         f"blindfair seller list --directory testnet/seller {unlocked} {places} --records offer.csv --label sick "
-        "--files scans --price-per-record 0.0001 --licence any --consent given --chunk-size 16384 --bits 4"
+        "--files scans --price-per-record 0.0001 --licence any --consent given --chunk-size 16384 --bits 4" + more
     )
 
     def run(command: str) -> str:
@@ -57,7 +58,8 @@ def test_the_commands_trade_files_through_a_kill_in_segments(own_testnet: LocalC
         killed.kill()
     state = read_state(data)
     assert state is None or not state.finished
-    run(offer)
+    told_again = run(offer)
+    assert ("measured on" in " ".join(told_again.split())) == bool(more)
     state = read_state(data)
     assert state is not None and (state.records, state.finished) == (FILES, True)
     (home / "scans").rename(home / "kept")

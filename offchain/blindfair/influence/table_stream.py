@@ -75,6 +75,13 @@ def open_table(path: Path) -> TableStream:
     return _csv(path, source)
 
 
+def is_streamable(path: Path) -> bool:
+    """Whether a file may be of a form that is read as a stream, by its first bytes. Raises FileMissing."""
+    source_of(path)
+    with path.open("rb") as file:
+        return not file.read(4096).startswith((*_COMPRESSED, _FEATHER))
+
+
 @contextlib.contextmanager
 def _opened_csv(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[int, list[str]]], BinaryIO]]:
     try:

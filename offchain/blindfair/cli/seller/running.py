@@ -46,11 +46,12 @@ from blindfair.protocol.signing import Domain
 def run_list(begun: Begun, options: ListingOptions, records: Path, output: Output) -> None:
     """Begin a directory with a table, texts or images, or go on in it, until the listing is committed.
 
-    A large table is read record by record. Raises what reading table and settings raises, and what the agent raises.
+    A large table, and one beside a large folder of files, is read record by record. Raises what reading table and
+    settings raises, and what the agent raises.
     """
     check_publishable(options, named=options.name != records.stem)
     options.check()
-    options = replace(options, stream=options.stream or is_streamed(options, records))
+    options = replace(options, stream=options.stream or is_streamed(options, begun.directory, records))
     if options.stream:
         # What is wrong with the places is told before the hours that a survey may take.
         begun_settings(begun, options)
