@@ -12,11 +12,13 @@ import pytest
 import blindfair as bf
 from blindfair.agents.seller.data import DATA
 from blindfair.api.listing import PreparedListing
+from blindfair.api.stream_estimate import estimate_stream
 from blindfair.api.stream_options import RECORDS, STATES
 from blindfair.bulk import committing
 from blindfair.bulk.store import StoredDataset, read_state
 from blindfair.cli.buyer.export import export_bought
 from blindfair.influence import table_stream
+from blindfair.influence.file_stream import FilesBeside
 from blindfair.protocol.errors import (
     BlindfairError,
     CannotWrite,
@@ -199,6 +201,23 @@ def test_files_that_do_not_fit_on_the_disk_or_into_a_listing_are_refused_before_
             listed(offer, stream_to=tmp_path / "seller")
     assert not (tmp_path / "seller" / DATA / "chunks").exists()
     assert len(listed(offer, stream_to=tmp_path / "seller").spec.records) == COUNT
+
+
+def test_an_estimate_is_of_all_files_although_a_trial_writes_a_few(
+    offer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blindfair.api.stream_estimate._TRIAL_BYTES", 50_000)
+    # Long rows: the share of the table that was read is known by its buffers.
+    lines = [line + "," + "pad" + "x" * 500 for line in offer.read_text().splitlines()]
+    offer.write_text("\n".join([lines[0].replace("x", ""), *lines[1:]]) + "\n")
+    beside = FilesBeside(tmp_path / "scans", "name")
+    places: dict[str, Any] = {"exclude": ("pad",), "text": (), "files": beside}
+    found = estimate_stream(offer, "sick", tmp_path, 1024, **places)
+    listed(offer, stream_to=tmp_path / "seller", exclude=["pad"])
+    # Four batches are less than the whole table.
+    assert found.records == pytest.approx(COUNT, rel=0.1)
+    assert found.disk == pytest.approx(sum(f.stat().st_size for f in (tmp_path / "seller" / DATA).iterdir()), rel=0.2)
+    assert {path.name for path in tmp_path.iterdir()} == {"offer.csv", "scans", "seller"}
 
 
 def test_sizes_that_were_lost_are_told(offer: Path, begun: Path) -> None:

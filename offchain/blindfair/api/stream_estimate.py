@@ -23,7 +23,7 @@ from blindfair.protocol.quantities import Secret
 _TRIAL_BATCHES = 4
 
 _TRIAL_BYTES = 2**25
-"""Of files that are written in a trial: their rows may be few, and they many."""
+"""Bytes of files that a trial writes: few files may be more than anybody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ def estimate_stream(
             found = survey_table(trial, label, home, exclude=exclude, text=as_text)
         else:
             found = survey_files(trial, files, label, home / STATES, exclude=exclude, text=text)
-        surveyed = time.perf_counter() - began
+        # Read again below, and not to the same end.
+        surveyed, share = time.perf_counter() - began, max(shares[-1], 1e-9)
 
         def records(start: int) -> Iterable[bytes]:
             if files is None:
@@ -79,7 +80,6 @@ def estimate_stream(
             chunks = check_chunks(home / STATES, found, chunk_size)
             whole = replace(written, data=chunks * chunk_size, chunks=chunks, records=found.record_count)
             wrote, disk = wrote * stored_size(whole) / disk, stored_size(whole)
-    share = max(shares[-1], 1e-9)
     estimate = StreamEstimate((surveyed + wrote) / share, int(disk / share), int(found.record_count / share))
     check_space(str(source), folder, estimate.disk if files is None else disk)
     return estimate

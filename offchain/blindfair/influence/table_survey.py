@@ -53,7 +53,7 @@ class SurveyedFiles:
     """Bytes of all."""
 
     digest: str
-    """Of their sizes and times in the table's order, as `file_stream` writes them."""
+    """SHA-256 of their sizes and times in the table's order, as `file_stream` writes them."""
 
 
 @dataclass(frozen=True, slots=True)

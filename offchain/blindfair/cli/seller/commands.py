@@ -90,8 +90,9 @@ def list_records(
         bool,
         typer.Option(
             "--stream",
-            help="Read the table record by record, so that it may be larger than the memory, and measure it by a "
-            "sample. A file of more than 256 MiB is read so without it. CSV, JSON Lines and Parquet.",
+            help="Read the table record by record, so that it and its --files may be larger than the memory, and "
+            "measure it by a sample. A table or a folder of more than 256 MiB is read so without it. CSV, JSON Lines "
+            "and Parquet.",
         ),
     ] = False,
     token: Token = None,
