@@ -115,6 +115,14 @@ Limit = Annotated[
         "repeated.",
     ),
 ]
+MaxBonds = Annotated[
+    str | None,
+    typer.Option(
+        "--max-bonds",
+        metavar="AMOUNT",
+        help="The most that the bonds of all open offers may come to from now on, instead of what it was before.",
+    ),
+]
 Announce = Annotated[
     bool,
     typer.Option(
@@ -231,7 +239,7 @@ class BuyerResumed(Resumed):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Where a seller answers over HTTP, if it does."""
+    """How a seller serves: over HTTP, if it does, and with which limits."""
 
     http: Http = None
     public_url: PublicUrl = None
@@ -242,6 +250,7 @@ class Serving:
     metrics: Metrics = None
     watch_packages: WatchPackages = None
     limit: Limit = None
+    max_bonds: MaxBonds = None
 
 
 _GROUPS = (Begun, BuyerBegun, Resumed, BuyerResumed, Serving)

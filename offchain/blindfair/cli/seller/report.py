@@ -165,7 +165,7 @@ def _show_bond_of_the_fee(lines: Lines, manifest: Manifest, options: ListingOpti
         lines.item(
             "but",
             f"buyers who ask for that are refused: its bond would be {prices.show(bond)}, and --max-bonds allows "
-            f"{prices.show(policy.max_bonds)}. List again in another directory, with a larger --max-bonds or with "
+            f"{prices.show(policy.max_bonds)}. Serve with a larger --max-bonds, or list in another directory with "
             "fewer --bits",
             style="yellow",
         )

@@ -119,7 +119,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
     if serving.metrics is not None:
         metrics_place(serving.metrics)
     check_watch_folder(serving.watch_packages)
-    settings = resumed_settings(ListingOptions, resumed)
+    settings = _with_bonds(resumed_settings(ListingOptions, resumed), serving.max_bonds)
     from blindfair.blind.estimate import IN_MEMORY_BLOCKS
     from blindfair.blind.parameters import DEFAULT
     from blindfair.cli.machine_costs import machine_costs
@@ -155,6 +155,16 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
                 screen.still()
                 screen.lines.item("", "stopped; the same command goes on where it was")
     tell_standing(resumed.directory, settings, output)
+
+
+def _with_bonds(settings: SellerSettings, max_bonds: str | None) -> SellerSettings:
+    """The settings with another limit of bonds, if one is given: it is no part of what was committed to. Raises
+    InvalidOption."""
+    if max_bonds is None:
+        return settings
+    options = replace(settings.options, max_bonds=max_bonds)
+    options.policy()
+    return replace(settings, options=options)
 
 
 def _handing_over(
