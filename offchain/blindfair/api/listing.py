@@ -152,7 +152,7 @@ def make_listing(
         own_models=own_models,
         text=list(text),
         label_kind=label_kind,
-        texts=text_options(text_column, base_models, window, max_windows),
+        texts=text_options(text_column, base_models, window, max_windows, text),
         images=text_column is None and holds_images(records),
         files=None if files is None else str(Path(files).resolve()),
         file_column=file_column,

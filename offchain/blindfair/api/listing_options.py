@@ -11,7 +11,14 @@ from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.addresses import parse_address
 from blindfair.api.amounts import Money
-from blindfair.api.checked_options import checked_bits, checked_share, label_kind_of, needed_label, some_names
+from blindfair.api.checked_options import (
+    check_no_table,
+    checked_bits,
+    checked_share,
+    label_kind_of,
+    needed_label,
+    some_names,
+)
 from blindfair.api.defaults import DISCLOSED_SHARE, FILE_COLUMN, check_disclosure
 from blindfair.api.file_options import DATA, listed_files
 from blindfair.api.image_options import image_preprocessing, listed_images, measured_image_bits
@@ -121,6 +128,7 @@ class ListingOptions:
         if self.stream:
             self.check_stream()
         elif self.texts is not None:
+            self._check_no_table("texts")
             self.texts.check(takes_models=self._takes_models)
 
     def checked(self, path: Path) -> "ListingOptions":
@@ -149,7 +157,7 @@ class ListingOptions:
         if self.texts is not None:
             self._check_no_table("texts")
             return self.texts.read(records, self.label, self.exclude)
-        table = read_table(records, needed_label(self.label), exclude=self.exclude, text=self.text)
+        table = read_table(records, needed_label(self.label, self.text), exclude=self.exclude, text=self.text)
         if self.files is None:
             return table
         is_kept = isinstance(records, Path) and records.name == RECORDS
@@ -162,7 +170,7 @@ class ListingOptions:
         """The label of a table that is read as a stream. Raises InvalidOption and InvalidListing."""
         check_chunk_size(self.chunk_size)
         check_streamed(texts=self.texts, images=self.images, without_copies=self.without_copies)
-        return needed_label(self.label)
+        return needed_label(self.label, self.text)
 
     def files_beside(self) -> FilesBeside | None:
         """The files that are sold with the rows of a table; None where there are none."""
@@ -170,14 +178,8 @@ class ListingOptions:
 
     def _check_no_table(self, what: str, *more: str) -> None:
         """Raises InvalidOption for an option that says how the columns of a table are read."""
-        for option in ("never_score", "score", "categorical", "text", "label_kind", *more):
-            if getattr(self, option):
-                raise InvalidOption(
-                    f"`{'text_column' if option == 'texts' else option}` is for tables, and these are {what}",
-                    expected=f"none: models read the {what} and the label alone",
-                    found=str(getattr(self, option))[:80],
-                    hint="leave the option out",
-                )
+        names = ("never_score", "score", "categorical", "text", "label_kind", *more)
+        check_no_table(what, {name: getattr(self, name) for name in names})
 
     def policy(self) -> SellerPolicy:
         """Return the agent's policy. Raises InvalidOption."""

@@ -256,7 +256,7 @@ def list_records(
         without_copies=without_copies,
         own_models=own_models,
         text=text or [],
-        texts=text_options(text_column, base_model or [], window, max_windows),
+        texts=text_options(text_column, base_model or [], window, max_windows, text or []),
         label_kind=label_kind,
         images=text_column is None and holds_images(records),
         files=None if files is None else str(files.resolve()),

@@ -10,7 +10,7 @@ from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import show_ether
 from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.parties import SellerParty
-from blindfair.api.stream_options import RECORDS, StreamedTable
+from blindfair.api.stream_options import RECORDS, StreamedTable, in_memory
 from blindfair.api.text_options import kept_file
 from blindfair.chain.costs import COMMIT, gas_price
 from blindfair.cli.options import Begun, Resumed, Serving
@@ -22,7 +22,14 @@ from blindfair.cli.party.signals import Reloads, as_service
 from blindfair.cli.party.telemetry import Telemetry, metrics_place, served_metrics
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
-from blindfair.cli.readings import readings_document, show_copies, show_near_duplicates, show_readings, show_written
+from blindfair.cli.readings import (
+    readings_document,
+    show_copies,
+    show_near_duplicates,
+    show_readings,
+    show_written,
+    texts_among,
+)
 from blindfair.cli.seller.announcing import Announcing
 from blindfair.cli.seller.manifest_file import keep_manifest
 from blindfair.cli.seller.packing import HandingOver
@@ -76,7 +83,8 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     ):
         # Before the commit: a column of names is best seen while it can still be left out.
         unread = unread_columns(party.agent.manifest.schema)
-        show_readings(screen.lines, table.readings, categorical=options.categorical, unread=unread)
+        texts = [] if isinstance(table, Images | Corpus) else texts_among(in_memory(table), options.text)
+        show_readings(screen.lines, table.readings, categorical=options.categorical, unread=unread, as_text=texts)
         left_out = _left_out(options, table, party.agent.manifest)
         show_copies(screen.lines, left_out, party.agent.manifest.record_count + left_out)
         show_written(screen.lines, table.readings, table.alike_but_texts())
