@@ -152,6 +152,17 @@ def test_files_without_space_are_refused_before_anything_is_begun(
     assert not [path for path in (tmp_path / "s").rglob("*") if path.is_file() and path.name != "lock"]
 
 
+@pytest.mark.parametrize("more", [("--stream",), ()])
+def test_a_folder_in_place_of_a_table_is_told_how_files_are_sold(
+    inside: Inside, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    deployed(tmp_path)
+    folder(tmp_path)
+    (tmp_path / "t.csv").unlink()
+    (tmp_path / "t.csv").mkdir()
+    listed_files(inside, tmp_path, *more).failed(FileMissing, "a folder", "name a table", "as --files")
+
+
 def test_a_file_that_is_not_there_is_named_before_anything_is_begun(inside: Inside, tmp_path: Path) -> None:
     deployed(tmp_path)
     folder(tmp_path)

@@ -139,6 +139,13 @@ def is_inside(name: str) -> bool:
     return bool(parts) and not path.is_absolute() and ".." not in parts and "\0" not in name and "\\" not in name
 
 
+def no_table(path: Path, expected: str) -> FileMissing:
+    """The error for what should be the file of a table and is none: nothing, a folder, or something else."""
+    found = "a folder" if path.is_dir() else "something else" if path.exists() else "nothing"
+    way = "name a table, and the folder of the files that it names as `files`" if path.is_dir() else "check the path"
+    return FileMissing(f"{path} is not a file", expected=expected, found=found, hint=way)
+
+
 def folder_exceeds(folder: Path, limit: int) -> bool:
     """Whether the files in a folder are more than `limit` bytes; it looks no further than it takes to know.
 
