@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--chunk-size", type=int, default=1024)
     command.add_argument("--folder", type=Path, help="where to put files for the time of the run: 2.1 times their size")
     command.add_argument("--table", type=Path, help="a CSV file with a label `sick`, in place of one that is made")
+    command.add_argument("--file-bytes", type=int, help="files of so many bytes beside a small table, in place of CSV")
     command.add_argument("--bits", type=int, default=4, help="of an evaluation: the sample of long records shows few")
     command.set_defaults(run=listing)
     commands.add_parser("gas", help=gas.__doc__).set_defaults(run=gas)

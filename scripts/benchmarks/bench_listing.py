@@ -1,4 +1,5 @@
-"""`seller list` of a table as a stream: time and the most memory of the command, killed in the middle and run again.
+"""`seller list` as a stream, of a table or of files: time and the most memory of the command, killed in the middle and
+run again.
 
 A chain, a table and the seller's directory are made in the folder, and removed at the end.
 """
@@ -36,20 +37,25 @@ class _Ended:
 
 
 def listing(options: argparse.Namespace) -> dict[str, object]:
-    """`seller list` of a table of any size: memory at most, time, and what a kill in the middle costs."""
+    """`seller list` of a table or of files, of any size: memory at most, time, and what a kill in the middle costs."""
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="bench-listing-") as name:
         home = Path(name)
         began = time.perf_counter()
         table = home / "made.csv"
-        if options.table is None:
-            _make(table, int(options.gigabytes * 1e9), options.chunk_size)
-        else:
+        if options.table is not None:
             table.symlink_to(options.table.resolve())
-        print(f"made {table.stat().st_size / 1e9:.2f} GB of CSV in {time.perf_counter() - began:.0f} s", flush=True)
+            size = table.stat().st_size
+        elif options.file_bytes:
+            size = _make_files(table, home / "files", int(options.gigabytes * 1e9), options.file_bytes)
+        else:
+            _make(table, int(options.gigabytes * 1e9), options.chunk_size)
+            size = table.stat().st_size
+        print(f"made {size / 1e9:.2f} GB in {time.perf_counter() - began:.0f} s", flush=True)
         with _testnet(home) as port:
-            command = _command(home, port, options.chunk_size, options.bits)
+            more = ["--files", "files"] if options.file_bytes else []
+            command = [*_command(home, port, options.chunk_size, options.bits), *more]
             data = home / "testnet" / "seller" / DATA
-            target = table.stat().st_size * _SHARE_KILLED
+            target = size * _SHARE_KILLED
             killed = _run(command, home, lambda: _size(data / CHUNKS) >= target)
             state = read_state(data)
             kept = 0 if state is None else state.records
@@ -65,7 +71,7 @@ def listing(options: argparse.Namespace) -> dict[str, object]:
         return {
             "records": state.records,
             "chunks": state.chunks,
-            "gigabytes of CSV": table.stat().st_size / 1e9,
+            "gigabytes of the source": size / 1e9,
             "gigabytes of chunks": state.data / 1e9,
             "gigabytes of leaves": _size(data / "leaves") / 1e9,
             "records kept by the kill": kept,
@@ -92,6 +98,22 @@ def _make(path: Path, size: int, chunk_size: int) -> None:
             sick = "y" if sum(values) + rng.gauss(0, 1) > 0 else "n"
             writer.writerow([number, os.urandom(text).hex(), *values, sick])
             number += 1
+
+
+def _make_files(table: Path, folder: Path, size: int, each: int) -> int:
+    """Files of one size in folders of a thousand, with a table that tells of them, and the bytes of all."""
+    rng = random.Random(1)  # noqa: S311 - no secrets
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "a", "b", "c", "sick"])
+        for number in range(max(2, size // each)):
+            name = f"{number // 1000:05}/{number:08}.bin"
+            if not number % 1000:
+                (folder / name).parent.mkdir(parents=True)
+            (folder / name).write_bytes(os.urandom(each))
+            values = [rng.gauss(0, 1) for _ in range(3)]
+            writer.writerow([name, *values, "y" if sum(values) + rng.gauss(0, 1) > 0 else "n"])
+    return max(2, size // each) * each
 
 
 def _size(path: Path) -> int:

@@ -1,5 +1,6 @@
 """Wrong arguments are named errors that name the argument, and what a notebook shows holds no record."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 
 import blindfair as bf
+from blindfair.agents.buyer.outcome import Outcome
 from blindfair.api.keystore import create_keystore
 from blindfair.influence.corpus.corpus import read_corpus
-from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.errors import InvalidOption, NoAnswer
 
 pd = pytest.importorskip("pandas")
 
@@ -86,6 +88,25 @@ def test_what_a_notebook_shows_holds_no_record(market: bf.LocalMarket) -> None:
     assert shown[2] == "Table(60 records of 4 columns, label 'y')"
     assert shown[3] == "Corpus(2 texts of column 'text', no label)"
     assert all(len(text) < 200 for text in shown)
+
+
+def test_what_a_purchase_returns_is_a_line_without_query_scores_or_selection(market: bf.LocalMarket) -> None:
+    buyer = market.buyer(market.sell(listing(bits=4)), purchase(fee="1", audit_rows=2))
+    choice = buyer.evaluate()
+    evaluated, again = buyer.evaluated()
+    assert repr(again) == repr(choice)
+    assert re.fullmatch(r"Choice\(\d+ records? for [\d,]+ of the smallest unit, trust \d+%, .*\)", repr(choice))
+    assert repr(choice).endswith("doubt: see .reasons)" if len(choice.reasons) == 1 else ")")
+    assert re.fullmatch(r"Evaluated\(60 records by \d quer.*, fee [\d,]+ of the smallest unit\)", repr(evaluated))
+    outcome = buyer.buy()
+    assert repr(outcome) == f"Outcome({outcome.final}: {outcome.reason})"
+    shown = repr(choice) + repr(evaluated)
+    assert len(shown) < 250 and "\n" not in shown and "[" not in shown
+
+
+def test_an_outcome_names_its_error() -> None:
+    stopped = Outcome.stopped(NoAnswer("The seller is silent", hint="wait"))
+    assert repr(stopped).startswith("Outcome(NoOrder, NoAnswer: ")
 
 
 def test_a_party_shows_its_address_listing_and_state_in_a_line_also_when_closed(tmp_path: Path) -> None:

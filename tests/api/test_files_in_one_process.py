@@ -11,7 +11,8 @@ import blindfair as bf
 from blindfair.api.file_options import KeptFiles
 from blindfair.api.stream_options import RECORDS
 from blindfair.cli.buyer.export import export_bought, export_files
-from blindfair.influence.files import CONTENT_COLUMN, Files, is_inside
+from blindfair.influence.files import CONTENT_COLUMN, Files
+from blindfair.influence.folder import is_inside
 from blindfair.influence.table import read_table
 from blindfair.protocol.errors import (
     BlindfairError,

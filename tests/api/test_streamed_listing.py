@@ -102,7 +102,7 @@ def test_a_survey_of_which_nothing_was_made_is_made_again_where_columns_are_read
     ("options", "error"),
     [
         ({"without_copies": True}, InvalidOption),
-        ({"files": "f"}, InvalidOption),
+        ({"files": "f"}, LabelMissing),
         ({"text_column": "size"}, InvalidOption),
         ({"label": None}, InvalidOption),
         ({"label": "other"}, LabelMissing),
@@ -135,7 +135,7 @@ def test_a_disk_without_space_is_told_before_anything_is_written(
 ) -> None:
     import shutil
 
-    from blindfair.api.stream_options import estimate_stream
+    from blindfair.api.stream_estimate import estimate_stream
 
     offer, usage = made(tmp_path / "offer.csv", range(5000)), shutil.disk_usage
     found = estimate_stream(offer, "sick", tmp_path, 1024, exclude=(), text=())

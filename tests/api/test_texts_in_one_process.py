@@ -1,7 +1,6 @@
 """Texts by the Python interface: whole trades of a folder and of a table, and what owners give that cannot be used."""
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -178,58 +177,6 @@ def test_a_listing_names_its_near_duplicates_by_the_numbers_of_listed_records(ba
     listed = [text for place, text in enumerate(texts) if place != 1]
     assert len(listing.spec.records) == len(listed)
     assert {21, 22} <= set(read.near_duplicates) and 0 not in read.near_duplicates
-
-
-def changed_base(base: Path, folder: Path, change: Callable[[Path], object]) -> Path:
-    folder.mkdir()
-    for path in base.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    change(folder)
-    return folder
-
-
-def config(**changes: Any) -> Callable[[Path], object]:
-    def change(folder: Path) -> None:
-        path = folder / "config.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-
-    return change
-
-
-def cut(name: str) -> Callable[[Path], object]:
-    return lambda folder: os.truncate(folder / name, 200)
-
-
-def piped(folder: Path) -> None:
-    (folder / "config.json").unlink()
-    os.mkfifo(folder / "config.json")
-
-
-HOSTILE_BASES: dict[str, tuple[Callable[[Path], object], type[BlindfairError]]] = {
-    "no config": (lambda folder: (folder / "config.json").unlink(), FileMissing),
-    "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), FileMissing),
-    "a pickle": (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), FileMissing),
-    "a pipe": (piped, FileMissing),
-    "code of its own": (config(auto_map={"AutoModel": "evil.py"}), UnusableModel),
-    "another kind": (config(model_type="oracle"), UnusableModel),
-    "a billion numbers a token": (config(n_embd=10**9), UnusableModel),
-    "a config that is no JSON": (cut("config.json"), UnusableModel),
-    "weights cut short": (cut("model.safetensors"), UnusableModel),
-    "a tokenizer cut short": (cut("tokenizer.json"), UnusableModel),
-    "a nest of brackets": (lambda folder: (folder / "config.json").write_text("[" * 10**5), UnusableModel),
-}
-
-
-@pytest.mark.parametrize("case", HOSTILE_BASES)
-def test_a_hostile_base_model_is_refused_by_name(case: str, base: Path, tmp_path: Path) -> None:
-    change, error = HOSTILE_BASES[case]
-    folder = changed_base(base, tmp_path / "hostile", change)
-    with pytest.raises(error) as told:
-        make_listing(frame(), text_column="text", base_models=[base, folder], **CHEAP)
-    assert str(folder) in told.value.what and told.value.hint
-    with pytest.raises(error) as told:
-        make_purchase(OWN, text_column="text", base_model=folder, budget="1")
-    assert str(folder) in told.value.what and told.value.hint
 
 
 BAD_LISTINGS: dict[str, tuple[dict[str, Any], dict[str, Any], type[BlindfairError], str]] = {

@@ -64,7 +64,8 @@ def test_a_seller_of_small_records_is_told_the_ways_that_are_left(tmp_path: Path
     assert "One evaluation tells 4,000 bits; only 1,400 are free. So every evaluation costs the fee." in said
     assert "--disclosure per-group-4 or larger" in said
     assert "pay the fee, or name your buyers (--buyer)" in said
-    assert "a score may tell 4 bits more, of any records: no budget counts them" in said
+    assert "learns up to 4 bits more from each score of a record that it has bought" in said
+    assert "besides" not in said
     assert "1 bit a record is too little" not in said
     assert "1 bit a record is too little" in to_the_seller(listed(tmp_path, bits=1), tmp_path)
     # Larger records are not said to be small.
@@ -78,6 +79,7 @@ def test_a_seller_that_could_not_lock_the_bond_for_its_fee_is_told_so(tmp_path: 
     assert "--max-bonds allows" not in to_the_seller(manifest, tmp_path, max_bonds=str(bond))
     said = to_the_seller(manifest, tmp_path, max_bonds=str(bond / 2))
     assert f"its bond would be {bond.normalize()} ether, and --max-bonds allows {(bond / 2).normalize()} ether" in said
+    assert "Serve with a larger --max-bonds, or list in another directory with fewer --bits" in said
     assert "--max-bonds allows" not in to_the_seller(manifest, tmp_path, max_bonds=str(bond / 2), buyers=[BUYER])
 
 

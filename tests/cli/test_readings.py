@@ -14,7 +14,7 @@ from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.lines import Lines
-from blindfair.cli.readings import show_near_duplicates, show_readings, show_written, tables_document
+from blindfair.cli.readings import show_near_duplicates, show_readings, show_written, tables_document, texts_among
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.table import read_table
 from blindfair.protocol.records import decode_row, encode_rows
@@ -35,6 +35,20 @@ def shown(show: Any, *arguments: Any, encoding: str = "utf-8") -> str:
     show(Lines(Console(file=stream)), *arguments)
     stream.flush()
     return " ".join(written.getvalue().decode(encoding).split())
+
+
+def test_texts_that_were_named_as_codes_are_told_with_the_option_that_has_them_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    words = ["the", "cat", "sat", "on", "a", "mat"]
+    rows = [f"{' '.join(words[n % 3 :] + words)} {n},{n:03},{n % 2}" for n in range(30)]
+    path.write_text("\n".join(["my review,code,y", *rows, ""]))
+    table = read_table(path, "y", text=("my review", "code"))
+    texts = texts_among(table, ["code", "my review"])
+    assert texts == ["my review"]
+    text = shown(show_readings, table.readings, "", [], ["my review"], texts)
+    assert "but my review holds texts, and --text only keeps them as they are written" in text
+    assert "use --text-column 'my review' with a --base-model" in text
+    assert "--text-column" not in shown(show_readings, table.readings, "", [], ["my review"], [])
 
 
 def test_each_column_is_told_as_it_was_read_and_the_cell_that_explains_it(tmp_path: Path) -> None:

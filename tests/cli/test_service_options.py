@@ -15,7 +15,8 @@ from local_chain import LocalChain, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
 
 from blindfair.api.connection import connect
-from blindfair.cli.party.settings import SETTINGS
+from blindfair.api.listing_options import ListingOptions
+from blindfair.cli.party.settings import SETTINGS, load
 from blindfair.protocol.errors import InvalidOption, ServiceUnreachable, WrongService
 from ports import free_port
 
@@ -88,6 +89,22 @@ def url(pair: Pair) -> Iterator[str]:
         time.sleep(1.5)
         yield f"http://127.0.0.1:{port}"
     assert process.returncode == 0, told.read_text()
+
+
+def test_the_limit_of_bonds_is_changed_while_serving_and_remembered(pair: Pair) -> None:
+    before = pair.settings("seller")
+    assert before["options"]["max_bonds"] == "1"
+    more = ("--poll", "0.1", "--json", "-")
+    for wrong in ("-1", "plenty"):
+        pair.inside("seller", "resume", *pair.common("seller"), "--max-bonds", wrong).failed(
+            InvalidOption, "--max-bonds"
+        )
+    assert pair.settings("seller") == before
+    assert pair.inside("seller", "resume", *pair.common("seller"), *more, "--max-bonds", "2.5").code == 0
+    assert pair.settings("seller")["options"] == {**before["options"], "max_bonds": "2.5"}
+    assert load(pair.home / "seller", ListingOptions).options.policy().max_bonds == 25 * 10**17
+    assert pair.inside("seller", "resume", *pair.common("seller"), *more).code == 0
+    assert pair.settings("seller")["options"]["max_bonds"] == "2.5"
 
 
 def test_a_seller_without_a_folder_has_its_mail_in_its_directory(pair: Pair) -> None:

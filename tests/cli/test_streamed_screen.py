@@ -6,7 +6,7 @@ import pytest
 from command import Ended, Inside
 
 from blindfair.chain.deployment import CodeHash, Deployment
-from blindfair.protocol.errors import FileMissing, InvalidListing, InvalidOption, TooLarge
+from blindfair.protocol.errors import CannotWrite, FileMissing, InvalidListing, InvalidOption, TooLarge
 from blindfair.protocol.quantities import Address, BlockNumber
 
 ROWS = "".join(f"{n}.25,{n * 37 % 101},{'yn'[n % 2]}\n" for n in range(3000))
@@ -78,10 +78,96 @@ def test_a_header_that_is_too_long_is_not_sent_to_the_stream(
     assert "--stream" not in words(ended)
 
 
-@pytest.mark.parametrize("more", [("--without-copies",), ("--files", "f"), ("--text-column", "a")])
+@pytest.mark.parametrize("more", [("--without-copies",), ("--text-column", "a")])
 def test_options_that_need_all_records_at_once_are_refused(
     inside: Inside, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     deployed(tmp_path)
     listed(inside, tmp_path, "--stream", *more).failed(InvalidOption, more[0] if "text" not in more[0] else "texts")
     assert not (tmp_path / "s").exists()
+
+
+def folder(home: Path, size: int = 700) -> None:
+    (home / "f").mkdir()
+    lines = ["file,a,b,sick"]
+    for number, row in enumerate(ROWS.splitlines()):
+        (home / "f" / f"{number}.bin").write_bytes(bytes([number % 256]) * size)
+        lines.append(f"{number}.bin,{row}")
+    (home / "t.csv").write_text("\n".join(lines) + "\n")
+
+
+def listed_files(inside: Inside, home: Path, *more: object) -> Ended:
+    places = ("--rpc", "http://127.0.0.1:1", "--deployment", home / "d.json", "--mail", home / "mail")
+    terms = ("--price-per-record", "1", "--licence", "l", "--consent", "c", "--label", "sick", "--max-bonds", "9")
+    records = ("--records", home / "t.csv", "--files", home / "f")
+    return inside("seller", "list", *records, "--directory", home / "s", *places, *terms, *more)
+
+
+@pytest.mark.parametrize("more", [("--stream",), ()])
+def test_a_large_folder_is_told_of_before_it_is_read(
+    inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    deployed(tmp_path)
+    folder(tmp_path)
+    if not more:
+        monkeypatch.setattr("blindfair.api.stream_options.BYTE_LIMIT", 2_000_000)
+    ended = listed_files(inside, tmp_path, *more)
+    # There is no keystore: what was read is kept for the next time.
+    assert ended.code != 0
+    told = words(ended)
+    assert "to read 3,000 files, and 0.0 GB of disk" in told
+    assert "measured on 3,000 of 3,000 records" in told
+    # One chunk a file, of which the salt is a part.
+    assert (tmp_path / "s" / "data" / "chunks").stat().st_size == 3000 * 1024
+    assert sorted(path.name for path in (tmp_path / "s").iterdir() if "files" in path.name) == []
+    # The limit is that of a directory which is begun: what was streamed goes on so.
+    monkeypatch.undo()
+    again = listed_files(inside, tmp_path, *more)
+    assert again.code == ended.code
+    assert "to read" not in words(again)
+
+
+def test_a_folder_that_was_begun_at_once_goes_on_so_although_it_has_grown(
+    inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed(tmp_path)
+    folder(tmp_path)
+    before = listed_files(inside, tmp_path)
+    monkeypatch.setattr("blindfair.api.stream_options.BYTE_LIMIT", 2_000_000)
+    after = listed_files(inside, tmp_path)
+    assert (after.code, words(after)) == (before.code, words(before))
+    assert "measured on" not in words(after)
+
+
+def test_files_without_space_are_refused_before_anything_is_begun(
+    inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    deployed(tmp_path)
+    folder(tmp_path)
+    usage = shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(path)._replace(free=2**28 + 3_000_000))
+    listed_files(inside, tmp_path, "--stream").failed(CannotWrite, "GB")
+    assert not [path for path in (tmp_path / "s").rglob("*") if path.is_file() and path.name != "lock"]
+
+
+@pytest.mark.parametrize("more", [("--stream",), ()])
+def test_a_folder_in_place_of_a_table_is_told_how_files_are_sold(
+    inside: Inside, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    deployed(tmp_path)
+    folder(tmp_path)
+    (tmp_path / "t.csv").unlink()
+    (tmp_path / "t.csv").mkdir()
+    listed_files(inside, tmp_path, *more).failed(FileMissing, "a folder", "name a table", "as --files")
+
+
+def test_a_file_that_is_not_there_is_named_before_anything_is_begun(inside: Inside, tmp_path: Path) -> None:
+    deployed(tmp_path)
+    folder(tmp_path)
+    (tmp_path / "f" / "2999.bin").unlink()
+    ended = listed_files(inside, tmp_path, "--stream")
+    assert ended.code == FileMissing.exit_code
+    assert "The file '2999.bin' in" in words(ended)
+    assert not [path for path in (tmp_path / "s").rglob("*") if path.is_file() and path.name != "lock"]

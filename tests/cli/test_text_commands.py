@@ -233,6 +233,27 @@ def test_options_of_texts_end_the_command_where_there_is_a_table(
         ["buyer", "evaluate", *place, "--own", table, "--budget", "1", *labelled],
     ):
         inside(*command).failed(InvalidOption, "is for texts", "--text-column")
+        # Who names the texts by the option of codes is told of the other one.
+        inside(*command, "--text", "a").failed(InvalidOption, "--text keeps a table's codes", "by --text-column")
+
+
+def test_codes_and_texts_are_not_taken_for_each_other(
+    place: list[object], base: Path, tmp_path: Path, inside: Inside
+) -> None:
+    table = tmp_path / "t.jsonl"
+    rows = [{"review": text, "code": f"{number % 9:03}", "y": number % 2} for number, text in enumerate(OWN)]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    listed = ["seller", "list", *place, "--records", table, *TERMS]
+    bought = ["buyer", "evaluate", *place, "--own", table, "--budget", "1"]
+    for command in (listed, bought):
+        # Without a label this is no table, and --text does not make texts of it.
+        inside(*command, "--text", "review").failed(InvalidOption, "needs a --label", "by --text-column")
+        inside(*command, "--text", "code", "--text-column", "review", "--base-model", base).failed(
+            InvalidOption, "--text is for tables", "--text keeps a table's codes"
+        )
+    inside(*listed, "--text-column", "code", "--base-model", base, "--own-models").failed(
+        InvalidListing, "copies", "codes is named by --text"
+    )
 
 
 def test_own_texts_that_cannot_be_used_end_the_command(
@@ -247,3 +268,4 @@ def test_own_texts_that_cannot_be_used_end_the_command(
     spoilt = lines_of([*OWN, "a"], tmp_path / "spoilt.jsonl")
     inside(*given, "--own", spoilt, "--base-model", base).failed(UnusableText, "record 90 is too short")
     inside(*given, "--own", enough, "--base-model", base, "--model", "mlp").failed(InvalidOption, "is for tables")
+    inside(*given, "--own", enough, "--base-model", base, "--score-bits", "5").failed(InvalidOption, "--score-bits is")

@@ -1,7 +1,7 @@
 """Options of a listing that are checked by themselves: bits, shares, kinds of labels; and names as errors show them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from blindfair.api.defaults import NAMED_BITS, UNNAMED_BITS
@@ -47,10 +47,29 @@ def some_names(names: Sequence[str]) -> str:
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
 
 
-def needed_label(label: str | None) -> str:
-    """The label of a table. Raises InvalidOption for none."""
+NOT_TEXTS = "`text` keeps a table's codes as they are written; texts that a model reads are named by `text_column`"
+"""For who gave the one and may have meant the other."""
+
+
+def needed_label(label: str | None, text: Sequence[str] = ()) -> str:
+    """The label of a table with these columns of codes. Raises InvalidOption for none."""
     if label is None:
         raise InvalidOption(
-            "A table needs a label", expected="`label`, the column to predict", found="none", hint="texts need none"
+            "A table needs a `label`",
+            expected="`label`, the column to predict",
+            found="none",
+            hint=f"name it. {NOT_TEXTS}" if text else "texts need none: `text_column` names their column",
         )
     return label
+
+
+def check_no_table(what: str, given: Mapping[str, object]) -> None:
+    """Check that none of these options of tables is given for `what` is none. Raises InvalidOption."""
+    for option, value in given.items():
+        if value:
+            raise InvalidOption(
+                f"`{'text_column' if option == 'texts' else option}` is for tables, and these are {what}",
+                expected=f"none: models read the {what} and the label alone",
+                found=str(value)[:80],
+                hint=f"leave the option out: {NOT_TEXTS}" if option == "text" else "leave the option out",
+            )

@@ -92,8 +92,8 @@ def make_listing(
     (docs/how-to/sell-files.md).
 
     With `stream_to`, the directory that `open_seller` is then given, a table may be larger than the memory: it is read
-    record by record, measured by a sample, and its records are written there. Called again it goes on where it was
-    interrupted (docs/how-to/large-corpora.md).
+    record by record, measured by a sample, and its records are written there, with those of `files`. Called again it
+    goes on where it was interrupted (docs/how-to/large-corpora.md).
 
     Raises what `read_table` and `read_images` raise, InvalidOption for arguments out of range, InvalidListing for
     records that cannot be listed (copies, too little in a record).
@@ -152,7 +152,7 @@ def make_listing(
         own_models=own_models,
         text=list(text),
         label_kind=label_kind,
-        texts=text_options(text_column, base_models, window, max_windows),
+        texts=text_options(text_column, base_models, window, max_windows, text),
         images=text_column is None and holds_images(records),
         files=None if files is None else str(Path(files).resolve()),
         file_column=file_column,
@@ -165,7 +165,13 @@ def make_listing(
         return prepared(options, options.table(records))
     label_name = options.check_stream()
     table = streamed(
-        _streamed_file(records), Path(stream_to), label_name, chunk_size, exclude=options.exclude, text=options.text
+        _streamed_file(records),
+        Path(stream_to),
+        label_name,
+        chunk_size,
+        exclude=options.exclude,
+        text=options.text,
+        files=options.files_beside(),
     )
     return prepared(options, table)
 

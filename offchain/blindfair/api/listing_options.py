@@ -11,21 +11,25 @@ from blindfair.agents.policy import AUDIT_ROWS, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.addresses import parse_address
 from blindfair.api.amounts import Money
-from blindfair.api.checked_options import checked_bits, checked_share, label_kind_of, needed_label, some_names
-from blindfair.api.defaults import (
-    DISCLOSED_SHARE,
-    FILE_COLUMN,
-    check_disclosure,
+from blindfair.api.checked_options import (
+    check_no_table,
+    checked_bits,
+    checked_share,
+    label_kind_of,
+    needed_label,
+    some_names,
 )
+from blindfair.api.defaults import DISCLOSED_SHARE, FILE_COLUMN, check_disclosure
 from blindfair.api.file_options import DATA, listed_files
 from blindfair.api.image_options import image_preprocessing, listed_images, measured_image_bits
 from blindfair.api.information import default_fee, free_bits_of, min_fee
 from blindfair.api.stored import from_stored, to_stored
-from blindfair.api.stream_options import RECORDS, StreamedTable, check_streamed, in_memory, kept_stream
+from blindfair.api.stream_options import RECORDS, StreamedTable, check_streamed, file_column, in_memory, kept_stream
 from blindfair.api.text_options import TextOptions, listed_preprocessing, listed_texts, measured_text_bits
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.files import CONTENT_COLUMN, Files
+from blindfair.influence.file_stream import FilesBeside
+from blindfair.influence.files import CONTENT_COLUMN, Files, files_schema
 from blindfair.influence.frames import Frame
 from blindfair.influence.images.images import LABEL_COLUMN, Images, ImageSource, read_images
 from blindfair.influence.table import Table, read_table
@@ -124,6 +128,7 @@ class ListingOptions:
         if self.stream:
             self.check_stream()
         elif self.texts is not None:
+            self._check_no_table("texts")
             self.texts.check(takes_models=self._takes_models)
 
     def checked(self, path: Path) -> "ListingOptions":
@@ -152,7 +157,7 @@ class ListingOptions:
         if self.texts is not None:
             self._check_no_table("texts")
             return self.texts.read(records, self.label, self.exclude)
-        table = read_table(records, needed_label(self.label), exclude=self.exclude, text=self.text)
+        table = read_table(records, needed_label(self.label, self.text), exclude=self.exclude, text=self.text)
         if self.files is None:
             return table
         is_kept = isinstance(records, Path) and records.name == RECORDS
@@ -164,19 +169,17 @@ class ListingOptions:
     def check_stream(self) -> str:
         """The label of a table that is read as a stream. Raises InvalidOption and InvalidListing."""
         check_chunk_size(self.chunk_size)
-        check_streamed(texts=self.texts, files=self.files, images=self.images, without_copies=self.without_copies)
-        return needed_label(self.label)
+        check_streamed(texts=self.texts, images=self.images, without_copies=self.without_copies)
+        return needed_label(self.label, self.text)
+
+    def files_beside(self) -> FilesBeside | None:
+        """The files that are sold with the rows of a table; None where there are none."""
+        return None if self.files is None else FilesBeside(Path(self.files), self.file_column)
 
     def _check_no_table(self, what: str, *more: str) -> None:
         """Raises InvalidOption for an option that says how the columns of a table are read."""
-        for option in ("never_score", "score", "categorical", "text", "label_kind", *more):
-            if getattr(self, option):
-                raise InvalidOption(
-                    f"`{'text_column' if option == 'texts' else option}` is for tables, and these are {what}",
-                    expected=f"none: models read the {what} and the label alone",
-                    found=str(getattr(self, option))[:80],
-                    hint="leave the option out",
-                )
+        names = ("never_score", "score", "categorical", "text", "label_kind", *more)
+        check_no_table(what, {name: getattr(self, name) for name in names})
 
     def policy(self) -> SellerPolicy:
         """Return the agent's policy. Raises InvalidOption."""
@@ -263,8 +266,8 @@ class ListingOptions:
             return measured_image_bits(table)
         if isinstance(table, Corpus):
             return measured_text_bits(table)
-        table = table.table if isinstance(table, Files | StreamedTable) else table
-        held = measure_rows(list(dict.fromkeys(table.scored_rows(self.unscored(table))))).bits
+        rows = in_memory(table)
+        held = measure_rows(list(dict.fromkeys(rows.scored_rows(self.unscored(rows))))).bits
         check_record_bits(held)
         return held
 
@@ -320,21 +323,21 @@ class ListingOptions:
         )
 
     def _schema(self, table: Listed) -> Schema:
-        if isinstance(table, Files):
-            return table.schema(self.unscored(table.table))
         if isinstance(table, Images | Corpus):
             return table.schema()
-        return in_memory(table).listed_schema(self.unscored(in_memory(table)))
+        rows, column = in_memory(table), file_column(table)
+        unscored = self.unscored(rows)
+        return rows.listed_schema(unscored) if column is None else files_schema(rows, column, unscored)
 
     def _preprocessing(self, table: Listed, bases: BaseModels | None) -> Document:
         if isinstance(table, Images):
             return image_preprocessing(table, own_models=self._takes_models).to_document()
         if isinstance(table, Corpus):
             return listed_preprocessing(self.texts, table, bases, takes_models=self._takes_models)
-        if isinstance(table, Files):
-            schema = self.preprocessing(table.table)
-            return replace(schema, columns=(CONTENT_COLUMN, *schema.columns)).to_document()
-        return self.preprocessing(in_memory(table)).to_document()
+        schema = self.preprocessing(in_memory(table))
+        if file_column(table) is not None:
+            schema = replace(schema, columns=(CONTENT_COLUMN, *schema.columns))
+        return schema.to_document()
 
     def _free_bits(self, held: int, records: int) -> int:
         """Listing-wide. Nothing where no stranger is answered."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blindfair.api.base_models import check_label_fits, check_readable, load_base
+from blindfair.api.checked_options import NOT_TEXTS, needed_label
 from blindfair.api.defaults import DISCLOSURE, MAX_WINDOWS, MODELS, SCORE_BITS, WINDOW
 from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
 from blindfair.api.purchase_options import PurchaseOptions
@@ -123,22 +124,18 @@ def own_options(
                 "`base_model` is for texts, and this is a table",
                 expected="`text_column`, the column of the texts",
                 found="none",
-                hint="name that column, or leave the option out",
+                hint=f"name that column: {NOT_TEXTS}" if text else "name that column, or leave the option out",
             )
         if images:
             _check_of_images(exclude, text)
             return TableOptions(LABEL_COLUMN if label is None else label, [], seed, images=True)
-        if label is None:
-            raise InvalidOption(
-                "A table needs a `label`", expected="the column to predict", found="none", hint="texts need none"
-            )
-        return TableOptions(label, list(exclude), seed, list(text))
+        return TableOptions(needed_label(label, text), list(exclude), seed, list(text))
     if text:
         raise InvalidOption(
             "`text` is for tables, and these are texts",
             expected="`text_column` alone",
             found=", ".join(text),
-            hint="leave the option out",
+            hint=f"leave the option out: {NOT_TEXTS}",
         )
     if base_model is None:
         raise InvalidOption(

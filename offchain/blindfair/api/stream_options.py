@@ -1,31 +1,30 @@
-"""A listing of a table that is read as a stream: a survey and a sample in memory, the records on disk alone.
+"""A listing of a table, or of files with one, that is read as a stream: a survey and a sample in memory, the records on
+disk alone.
 
-Terms and prices are `listing_options`, the reading is `influence.table_survey`.
+Terms and prices are `listing_options`, what it takes is `stream_estimate`, the reading is `influence.table_survey` and
+`influence.file_stream`.
 """
 
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import overload
 
 from blindfair.agents.seller.data import DATA, commit_stream
 from blindfair.agents.store.directory import DirectoryLock, write_atomically
 from blindfair.api.checked_options import some_names
-from blindfair.bulk.committing import commit_records
-from blindfair.bulk.store import RECORD_HEAD, open_store, read_state
-from blindfair.influence.csv_file import BYTE_LIMIT, CsvTexts
+from blindfair.api.disk_space import check_space, stored_size
+from blindfair.bulk.store import SourceState, open_store, read_state
+from blindfair.influence.csv_file import BYTE_LIMIT
+from blindfair.influence.file_stream import FilesBeside, check_chunks, file_records, survey_files
+from blindfair.influence.files import Files
+from blindfair.influence.folder import folder_exceeds
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table
-from blindfair.influence.table_stream import TableStream, open_table
+from blindfair.influence.table_stream import TableStream, is_streamable, open_table
 from blindfair.influence.table_survey import TableSurvey, survey_table, typed_records
-from blindfair.protocol.errors import CannotWrite, FileChanged, InvalidListing, InvalidOption
+from blindfair.protocol.errors import FileChanged, InvalidListing, InvalidOption
 from blindfair.protocol.hashing import sha256
-from blindfair.protocol.merkle import DIGEST_SIZE
-from blindfair.protocol.quantities import Secret
 from blindfair.protocol.records import RecordEncoding
 
 Told = Callable[[float, int], None]
@@ -34,10 +33,8 @@ Told = Callable[[float, int], None]
 RECORDS = "records.csv"
 """The copy of the table in the seller's directory; of a table that is read as a stream, its survey with the sample."""
 
-SPACE_LEFT = 2**28
-"""Bytes that a listing leaves free on its disk."""
-
-_TRIAL_BATCHES = 4
+STATES = "files.states"
+"""Sizes and times of the files beside a table, in the seller's directory until their records are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,12 @@ class StreamedTable:
     @property
     def encoding(self) -> RecordEncoding:
         """How the records are encoded."""
-        return RecordEncoding.CBOR_ROW
+        return RecordEncoding.CBOR_ROW if self.survey.files is None else RecordEncoding.BYTES
+
+    @property
+    def file_column(self) -> str | None:
+        """The column with the names of the files; None where there are none."""
+        return None if self.survey.files is None else self.survey.files.column
 
     @property
     def readings(self) -> tuple[ColumnReading, ...]:
@@ -73,7 +75,7 @@ class StreamedTable:
         return _Unwritten(self.survey.record_count) if self.store is None else open_store(self.store).records
 
     def source(self) -> str:
-        """Names the file, its state, and how it was read."""
+        """Names the table, its state, those of its files, and how it was read."""
         return f"{self.survey.source}, {sha256(self.survey.to_bytes()).hex()}"
 
     def to_bytes(self) -> bytes:
@@ -81,9 +83,14 @@ class StreamedTable:
         return self.survey.to_bytes()
 
 
-def in_memory(table: Table | StreamedTable) -> Table:
-    """The records that are in memory: all, or the sample."""
-    return table.table if isinstance(table, StreamedTable) else table
+def in_memory(table: Table | Files | StreamedTable) -> Table:
+    """The rows that are in memory: all, or the sample."""
+    return table if isinstance(table, Table) else table.table
+
+
+def file_column(table: Table | Files | StreamedTable) -> str | None:
+    """The column with the names of the files; None where there are none."""
+    return None if isinstance(table, Table) else table.file_column
 
 
 class _Unwritten(Sequence[bytes]):
@@ -103,20 +110,14 @@ class _Unwritten(Sequence[bytes]):
         raise InvalidListing("The records are not on disk yet", expected="a data set that was written", found=index)
 
 
-@dataclass(frozen=True, slots=True)
-class StreamEstimate:
-    """What listing a table takes, by a trial with its first records."""
-
-    seconds: float
-    disk: int
-    """Bytes of the data set."""
-
-    records: int
-
-
-def is_large(records: object) -> bool:
-    """Whether a table is a file that is too large to be read at once."""
-    return isinstance(records, Path) and records.is_file() and records.stat().st_size > BYTE_LIMIT
+def is_large(records: object, files: Path | None = None) -> bool:
+    """Whether a table is a file that is too large to be read at once, or is beside a folder of as much that the table
+    can be read as a stream with."""
+    if not isinstance(records, Path) or not records.is_file():
+        return False
+    if records.stat().st_size > BYTE_LIMIT:
+        return True
+    return files is not None and is_streamable(records) and folder_exceeds(files, BYTE_LIMIT)
 
 
 def check_streamed(**options: object) -> None:
@@ -133,43 +134,13 @@ def check_streamed(**options: object) -> None:
             )
 
 
-def estimate_stream(
-    source: Path, label: str, folder: Path, chunk_size: int, *, exclude: Sequence[str], text: Sequence[str]
-) -> StreamEstimate:
-    """Survey and write the first records, in a new folder in `folder` that is removed at once.
-
-    Raises CannotWrite where the whole would not fit on the disk, and as `survey_table` and `commit_records`.
-    """
-    stream, shares = open_table(source), [1.0]
-
-    def some() -> Iterator[tuple[CsvTexts, float]]:
-        for batch, share in islice(stream.batches(), _TRIAL_BATCHES):
-            shares.append(share)
-            yield batch, share
-
-    trial, began = replace(stream, batches=some), time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".trial-") as name:
-        found = survey_table(trial, label, Path(name), exclude=exclude, text=text)
-        written = commit_records(
-            Path(name) / DATA,
-            found.source,
-            lambda start: typed_records(trial, found, chunk_size, start),
-            chunk_size,
-            Secret(bytes(DIGEST_SIZE)),
-        )
-        state = written.files.state
-    seconds, share = time.perf_counter() - began, max(shares[-1], 1e-9)
-    disk = state.data + DIGEST_SIZE * state.chunks + RECORD_HEAD * state.records
-    estimate = StreamEstimate(seconds / share, int(disk / share), int(state.records / share))
-    free = shutil.disk_usage(folder).free
-    if estimate.disk + SPACE_LEFT > free:
-        raise CannotWrite(
-            f"The records of {source} do not fit on the disk",
-            expected=f"about {estimate.disk / 1e9:,.1f} GB free in {folder}, and 0.3 GB that stay free",
-            found=f"{free / 1e9:,.1f} GB",
-            hint="free space, or name a directory on another disk; nothing was written",
-        )
-    return estimate
+def opened(
+    source: Path, label: str, exclude: Sequence[str], text: Sequence[str], files: FilesBeside | None
+) -> tuple[TableStream, tuple[str, ...]]:
+    """A table to be surveyed, and its columns that are read as they are written. Raises as `open_table` and
+    `FilesBeside.named`."""
+    stream = open_table(source)
+    return (stream, tuple(text)) if files is None else (files.named(stream, label, exclude), files.texts(text))
 
 
 def survey(
@@ -179,23 +150,31 @@ def survey(
     *,
     exclude: Sequence[str],
     text: Sequence[str],
+    files: FilesBeside | None = None,
     is_begun: bool,
     tell: Told,
 ) -> StreamedTable:
     """Survey a table that is to be listed from `directory`, unless that was done; the survey is kept there.
 
-    `is_begun` says that more was done with the survey that is there. Raises FileChanged where that is of another state
-    of the file, InvalidOption where it is of other columns, and what `survey_table` raises.
+    Of `files` beside it sizes and times are kept, too. `is_begun` says that more was done with the survey that is
+    there. Raises FileChanged where that is of another state of the table, InvalidOption where it is of other columns,
+    and what `survey_table` and `survey_files` raise.
     """
-    kept, stream = directory / RECORDS, open_table(source)
+    kept, (stream, as_text) = directory / RECORDS, opened(source, label, exclude, text, files)
     if kept.exists():
         found = kept_stream(kept)
-        is_same = found.survey.is_of(stream, label, exclude, text)
+        column = None if files is None else files.column
+        is_same = found.file_column == column and found.survey.is_of(stream, label, exclude, as_text)
         if is_same and found.survey.source == stream.source:
             return found
         if is_begun:
             raise _other(source, directory, found.survey, stream, is_same=is_same)
-    made = survey_table(stream, label, directory, exclude=exclude, text=text, tell=tell)
+        # What is beside it is overwritten.
+        kept.unlink()
+    if files is None:
+        made = survey_table(stream, label, directory, exclude=exclude, text=as_text, tell=tell)
+    else:
+        made = survey_files(stream, files, label, directory / STATES, exclude=exclude, text=text, tell=tell)
     table = StreamedTable(made, made.table())
     write_atomically(kept, made.to_bytes())
     return table
@@ -214,7 +193,7 @@ def _other(
     return InvalidOption(
         f"{directory} was begun with other options",
         expected=f"label {found.label}, columns {some_names([column.name for column in found.columns])}",
-        found="other `label`, `exclude` or `text`",
+        found="other `label`, `exclude`, `text` or `file_column`",
         hint="use the same options to go on, or another directory",
     )
 
@@ -227,27 +206,64 @@ def kept_stream(path: Path) -> StreamedTable:
     return StreamedTable(found, found.table(), store if state is not None and state.finished else None)
 
 
-def write_records(directory: Path, source: Path, table: StreamedTable, chunk_size: int, tell: Told) -> StreamedTable:
+def write_records(
+    directory: Path, source: Path, table: StreamedTable, chunk_size: int, tell: Told, files: FilesBeside | None = None
+) -> StreamedTable:
     """Write all records of a surveyed table into a seller's directory, or go on with it; nothing where it is done.
 
-    Raises StoreInUse, and what `typed_records` and `commit_records` raise.
+    Raises StoreInUse, of `files` CannotWrite before anything is written where the disk has no space for them, and what
+    `typed_records`, `file_records` and `commit_records` raise.
     """
     if table.store is None:
-        count = table.survey.record_count
         with DirectoryLock(directory):
-            stream = open_table(source)
-            commit_stream(
-                directory,
-                table.source(),
-                lambda start: typed_records(stream, table.survey, chunk_size, start),
-                chunk_size,
-                lambda records, _: tell(records / count, records),
-            )
+            commit_stream(directory, table.source(), *_records(directory, source, table, chunk_size, tell, files))
+            (directory / STATES).unlink(missing_ok=True)
     return replace(table, store=directory / DATA)
 
 
+def _records(
+    directory: Path, source: Path, table: StreamedTable, chunk_size: int, tell: Told, files: FilesBeside | None
+) -> tuple[Callable[[int], Iterator[bytes]], int, Callable[[int, int], None]]:
+    found, states = table.survey, directory / STATES
+    if files is None:
+        stream, count = open_table(source), found.record_count
+        return (
+            lambda start: typed_records(stream, found, chunk_size, start),
+            chunk_size,
+            lambda records, _: tell(records / count, records),
+        )
+    stream, size = files.moved(open_table(source)), check_fits(directory, table, chunk_size) * chunk_size
+    return (
+        lambda start: file_records(stream, found, files.folder, states, chunk_size, start),
+        chunk_size,
+        # Files differ in size, and by their number the time that is left would not be known.
+        lambda records, done: tell(min(1.0, done / size), records),
+    )
+
+
+def check_fits(directory: Path, table: StreamedTable, chunk_size: int) -> int:
+    """The chunks of files that were surveyed, or a few more.
+
+    Raises InvalidListing where a listing takes no more, CannotWrite where the disk has no space for those that are not
+    written yet, JournalDamaged.
+    """
+    found = table.survey
+    chunks, state = check_chunks(directory / STATES, found, chunk_size), read_state(directory / DATA)
+    begun = state or SourceState("", chunk_size, records=0, chunks=0, data=0, finished=False)
+    whole = replace(begun, data=chunks * chunk_size, chunks=chunks, records=found.record_count)
+    check_space("the files", directory, max(0, stored_size(whole) - stored_size(begun)))
+    return chunks
+
+
 def streamed(
-    source: Path, directory: Path, label: str, chunk_size: int, *, exclude: Sequence[str], text: Sequence[str]
+    source: Path,
+    directory: Path,
+    label: str,
+    chunk_size: int,
+    *,
+    exclude: Sequence[str],
+    text: Sequence[str],
+    files: FilesBeside | None = None,
 ) -> StreamedTable:
     """Survey a table and write its records into a seller's directory, or go on with that, without a word.
 
@@ -260,7 +276,8 @@ def streamed(
             directory,
             exclude=exclude,
             text=text,
+            files=files,
             is_begun=read_state(directory / DATA) is not None,
             tell=lambda share, records: None,
         )
-    return write_records(directory, source, found, chunk_size, lambda share, records: None)
+    return write_records(directory, source, found, chunk_size, lambda share, records: None, files)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from blindfair.agents.evaluation.rows import BaseModels
 from blindfair.api.base_models import check_folder, check_label_fits, check_readable, load_base
+from blindfair.api.checked_options import NOT_TEXTS
 from blindfair.api.defaults import MAX_WINDOWS, WINDOW
 from blindfair.influence.corpus.copies import copies_of_texts
 from blindfair.influence.corpus.corpus import TEXT_COLUMN, Corpus, read_corpus
@@ -115,9 +116,14 @@ class TextOptions:
 
 
 def text_options(
-    column: str | None, base_models: Sequence[Path | str], window: int = WINDOW, max_windows: int = MAX_WINDOWS
+    column: str | None,
+    base_models: Sequence[Path | str],
+    window: int = WINDOW,
+    max_windows: int = MAX_WINDOWS,
+    codes: Sequence[str] = (),
 ) -> TextOptions | None:
-    """How the owner's texts are read; None for a table. Raises InvalidOption for a table with options of texts."""
+    """How the owner's texts are read; None for a table, with its columns of codes. Raises InvalidOption for a table
+    with options of texts."""
     if column is not None:
         return TextOptions(column, [str(Path(folder).resolve()) for folder in base_models], window, max_windows)
     given = {"base_model": base_models, "window": window != WINDOW, "max_windows": max_windows != MAX_WINDOWS}
@@ -127,7 +133,7 @@ def text_options(
                 f"`{name}` is for texts, and this is a table",
                 expected="`text_column`, the column of the texts",
                 found="none",
-                hint="name that column, or leave the option out",
+                hint=f"name that column: {NOT_TEXTS}" if codes else "name that column, or leave the option out",
             )
     return None
 
@@ -166,7 +172,8 @@ def measured_text_bits(corpus: Corpus) -> int:
             "More than half of the texts are copies",
             expected="different texts",
             found=f"{copies:,} copies among {len(corpus.rows):,} records of column {corpus.text!r}",
-            hint="check `text_column`: it names the column of the texts. If it does, remove the copies from the file",
+            hint="check `text_column`: it names the column of the texts. If it does, remove the copies from the file. "
+            "A table's column of codes is named by `text` instead",
         )
     held = measure_bytes([text.encode() for text in dict.fromkeys(corpus.texts())]).bits
     check_record_bits(held)

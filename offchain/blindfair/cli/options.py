@@ -115,6 +115,14 @@ Limit = Annotated[
         "repeated.",
     ),
 ]
+MaxBonds = Annotated[
+    str | None,
+    typer.Option(
+        "--max-bonds",
+        metavar="AMOUNT",
+        help="The most that the bonds of all open offers may come to from now on, instead of what it was before.",
+    ),
+]
 Announce = Annotated[
     bool,
     typer.Option(
@@ -157,8 +165,8 @@ Text = Annotated[
     typer.Option(
         "--text",
         metavar="COLUMN",
-        help="A column of codes: its cells are text as they are written, and only empty ones are missing. May be "
-        "repeated.",
+        help="A table's column of codes, such as 007: its cells stay as they are written, and only empty ones are "
+        "missing. Texts that a model reads are named by --text-column instead. May be repeated.",
     ),
 ]
 TextColumn = Annotated[
@@ -166,7 +174,8 @@ TextColumn = Annotated[
     typer.Option(
         "--text-column",
         metavar="COLUMN",
-        help="The records are texts: the column that holds them, or `text` for a folder of .txt files.",
+        help="The records are texts that a --base-model reads: the column that holds them, or `text` for a folder of "
+        ".txt files. Codes in a column of a table are named by --text instead.",
     ),
 ]
 Poll = Annotated[float, typer.Option(metavar="SECONDS", help="How often to look for what is new.", min=0.05, max=3600)]
@@ -231,7 +240,7 @@ class BuyerResumed(Resumed):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Where a seller answers over HTTP, if it does."""
+    """How a seller serves: over HTTP, if it does, and with which limits."""
 
     http: Http = None
     public_url: PublicUrl = None
@@ -242,6 +251,7 @@ class Serving:
     metrics: Metrics = None
     watch_packages: WatchPackages = None
     limit: Limit = None
+    max_bonds: MaxBonds = None
 
 
 _GROUPS = (Begun, BuyerBegun, Resumed, BuyerResumed, Serving)

@@ -1,16 +1,21 @@
 """How the columns of a table were read, for people and as a document. Not here: the reading (`influence.reading`)."""
 
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 
 from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.influence.reading import ColumnReading, warnings
+from blindfair.influence.table import Table
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.schema import ColumnKind
 from blindfair.protocol.words import counted
 
 _SHOWN = 40
 """Columns that are named on screen; the document has all of them."""
+
+_WORDS = 5
+"""Words of a cell that is a text and no code."""
 
 
 def show_readings(
@@ -19,11 +24,13 @@ def show_readings(
     called: str = "",
     categorical: Collection[str] = (),
     unread: Collection[str] = (),
+    as_text: Collection[str] = (),
 ) -> None:
     """Print which columns are numbers and which are categories, what explains it, and what is probably a mistake.
 
     `called` names the table where there are two, `categorical` the columns of numbers that are codes, `unread` the
-    columns of a listing that no model reads.
+    columns of a listing that no model reads, `as_text` those that hold texts although they
+    were named as codes.
     """
     label = f"{called}: " if called else ""
     for kind, plural in ((ColumnKind.NUMBER, "numbers"), (ColumnKind.CATEGORY, "categories")):
@@ -37,6 +44,13 @@ def show_readings(
         lines.item("columns", f"{label}numbers that are codes, read as categories: {_some(codes)}")
     if sold := [reading.name for reading in readings if reading.name in unread]:
         lines.item("columns", f"{label}read by no model, and sold with the records: {_some(sold)}", style="yellow")
+    for name in as_text:
+        lines.item(
+            "but",
+            f"{label}{name} holds texts, and --text only keeps them as they are written: no model reads their words. "
+            f"To have them read, use --text-column {shlex.quote(name)} with a --base-model",
+            style="yellow",
+        )
     for reading in readings:
         if reading.is_label:
             lines.item("columns", f"{label}the label, to be predicted: {reading.name}")
@@ -51,6 +65,17 @@ def show_readings(
             )
     for warning in warnings(readings):
         lines.item("but", f"{label}{with_flags(warning)}", style="yellow")
+
+
+def texts_among(table: Table, names: Collection[str]) -> list[str]:
+    """Return which of these columns hold texts: half of their cells or more have five words."""
+    found = []
+    for name in names:
+        place = table.columns.index(name)
+        words = [len(str(row[place]).split()) for row in table.rows if row[place] is not None]
+        if words and 2 * sum(count >= _WORDS for count in words) >= len(words):
+            found.append(name)
+    return found
 
 
 def show_written(lines: Lines, readings: Sequence[ColumnReading], alike: int = 0) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from blindfair.influence.columns import is_number_text
+from blindfair.influence.folder import no_table
 from blindfair.protocol.errors import (
     FileChanged,
     FileMissing,
@@ -92,12 +93,7 @@ def _fingerprint(path: Path) -> tuple[object, ...]:
     # is still being written.
     try:
         if not path.is_file():
-            raise FileMissing(
-                f"{path} is not a file",
-                expected="a file with a table, such as CSV",
-                found="something else" if path.exists() else "nothing",
-                hint="check the path",
-            )
+            raise no_table(path, "a file with a table, such as CSV")
         state = path.stat()
         if state.st_size > BYTE_LIMIT:
             raise TooLarge(

@@ -6,18 +6,20 @@ A file is read when its record is asked for, so that they may be more than the m
 Not here: one record's bytes (`protocol.files`), and terms (`api.listing_options`).
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar, overload
 
+from blindfair.influence.folder import FileState, Folder
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.table import Table
-from blindfair.protocol.chunks import fill_record
-from blindfair.protocol.errors import FileChanged, FileMissing, LabelMissing, MalformedTable, TooLarge
-from blindfair.protocol.files import encode_file_row
-from blindfair.protocol.hashing import sha256
-from blindfair.protocol.records import RECORD_LIMITS, RecordEncoding, Row, encode_row
+from blindfair.protocol.chunks import filled_size
+from blindfair.protocol.errors import LabelMissing, MalformedTable
+from blindfair.protocol.files import check_file_size
+from blindfair.protocol.hashing import sha256, u64
+from blindfair.protocol.records import RecordEncoding, Row, encode_row
 from blindfair.protocol.schema import Column, ColumnKind, Schema
 
 _Any = TypeVar("_Any")
@@ -27,22 +29,14 @@ CONTENT_COLUMN = "content"
 
 
 @dataclass(frozen=True, slots=True)
-class FileState:
-    """A file as it was when the listing was begun."""
-
-    name: str
-    size: int
-    modified: int
-    """Nanoseconds since 1970."""
-
-
-@dataclass(frozen=True, slots=True)
 class Files:
     """A table of `n` rows, and the file of each in a folder."""
 
     table: Table
     folder: Path
-    column: str
+    file_column: str
+    """The table's first column, with the files' names."""
+
     states: tuple[FileState, ...] = field(repr=False)
 
     def __repr__(self) -> str:
@@ -67,15 +61,6 @@ class Files:
         """None: files are not compared by how a number is written."""
         return 0
 
-    def schema(self, unscored: Sequence[str]) -> Schema:
-        """The columns as a manifest names them (PROTOCOL 2): the files', then the table's."""
-        listed = self.table.listed_schema((*unscored, self.column))
-        files = (
-            Column(CONTENT_COLUMN, ColumnKind.FILE, scored=False),
-            Column(self.column, ColumnKind.TEXT, scored=False),
-        )
-        return Schema((*files, *listed.columns[1:]), listed.label)
-
     def records(self, chunk_size: int) -> Sequence[bytes]:
         """The records of a listing."""
         return FileRecords(self, self.table.listed_rows(), chunk_size)
@@ -85,23 +70,6 @@ class Files:
         told = "\n".join(f"{state.size} {state.modified} {state.name}" for state in self.states)
         rows = b"".join(encode_row(row) for row in self.table.listed_rows())
         return f"{len(self.states)} files, {sha256(told.encode('utf-8', 'surrogateescape') + rows).hex()}"
-
-    def content(self, number: int) -> bytes:
-        """The bytes of one file. Raises FileMissing, FileChanged."""
-        state = self.states[number]
-        path = self.folder / state.name
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise FileMissing(f"{path} cannot be read", found=error.strerror, hint="put it back") from error
-        if len(data) != state.size:
-            raise FileChanged(
-                f"{path} has changed since the listing was begun",
-                expected=f"{state.size:,} bytes",
-                found=f"{len(data):,}",
-                hint="put it back as it was",
-            )
-        return data
 
 
 class FileRecords(Sequence[bytes]):
@@ -125,70 +93,76 @@ class FileRecords(Sequence[bytes]):
         if isinstance(index, slice):
             return FileRecords(self._files, self._rows, self._chunk_size, self._places[index])
         number = self._places[index]
-        return fill_record(encode_file_row(self._files.content(number), self._rows[number]), self._chunk_size)
+        return file_record(Folder(self._files.folder), self._files.states[number], self._rows[number], self._chunk_size)
 
 
-def named_first(table: Table, column: str) -> Table:
-    """The table with the column of the files' names before the others.
+def file_record(folder: Folder, state: FileState, row: Row, chunk_size: int) -> bytes:
+    """The canonical bytes of a file with its row, filled up to whole chunks (PROTOCOL 1).
+
+    The file is in memory once, and not beside its record. Raises MalformedRecord, and as `Folder.pieces`.
+    """
+    encoded = encode_row(row)
+    length = check_file_size(state.size, len(encoded))
+    # Made at its full size at once: it grows in copies otherwise.
+    record = io.BytesIO()
+    record.seek(filled_size(length, chunk_size) - 1)
+    record.write(b"\0")
+    record.seek(0)
+    record.write(u64(state.size))
+    record.writelines(folder.pieces(state))
+    record.write(encoded)
+    return record.getvalue()
+
+
+def files_schema(table: Table, column: str, unscored: Sequence[str]) -> Schema:
+    """The columns of a listing of files as a manifest names them (PROTOCOL 2): the files', then the table's, of which
+    the first has their names."""
+    listed = table.listed_schema((*unscored, column))
+    files = (
+        Column(CONTENT_COLUMN, ColumnKind.FILE, scored=False),
+        Column(column, ColumnKind.TEXT, scored=False),
+    )
+    return Schema((*files, *listed.columns[1:]), listed.label)
+
+
+def check_named(columns: Sequence[str], label: str, column: str) -> int:
+    """The place of the column with the files' names.
 
     Raises LabelMissing where there is no such column, MalformedTable for names that are not free.
     """
-    if column not in table.columns:
+    if column not in columns:
         raise LabelMissing(
             f"The table has no column {column!r} with the names of the files",
             expected=repr(column),
-            found=", ".join(table.columns[:8]),
+            found=", ".join(columns[:8]),
             hint="`file_column=COLUMN` names another",
         )
-    if column == table.label or CONTENT_COLUMN in table.columns:
+    if column == label or CONTENT_COLUMN in columns:
         raise MalformedTable(
             "A column of the table has a name that is not free",
             expected=f"a label that is not {column!r}, and no column {CONTENT_COLUMN!r}",
-            found=f"label {table.label!r}, columns {', '.join(table.columns[:8])}",
+            found=f"label {label!r}, columns {', '.join(columns[:8])}",
             hint="rename it",
         )
-    place = table.columns.index(column)
+    return columns.index(column)
 
-    def moved(row: tuple[_Any, ...]) -> tuple[_Any, ...]:
-        return (row[place], *row[:place], *row[place + 1 :])
 
-    return replace(table, columns=moved(table.columns), rows=tuple(map(moved, table.rows)))
+def moved_first(cells: Sequence[_Any], place: int) -> tuple[_Any, ...]:
+    """The cells with the one at `place` before the others."""
+    return (cells[place], *cells[:place], *cells[place + 1 :])
+
+
+def named_first(table: Table, column: str) -> Table:
+    """The table with the column of the files' names before the others. Raises as `check_named`."""
+    place = check_named(table.columns, table.label, column)
+    return replace(
+        table,
+        columns=moved_first(table.columns, place),
+        rows=tuple(moved_first(row, place) for row in table.rows),
+    )
 
 
 def read_files(table: Table, folder: Path, column: str) -> Files:
-    """Find the files that a table names in its first column. Raises MalformedTable, FileMissing, TooLarge."""
-    return Files(table, folder, column, tuple(_state(folder, row[0]) for row in table.rows))
-
-
-def _state(folder: Path, name: object) -> FileState:
-    # A table may come from anywhere: it names files in this folder and no others.
-    if not isinstance(name, str) or not is_inside(name):
-        raise MalformedTable(
-            "The table names a file outside of the folder",
-            expected="paths of files in the folder, such as scans/one.dcm",
-            found=repr(name)[:80],
-            hint="move the files there",
-        )
-    try:
-        found = (folder / name).stat()
-    except (OSError, ValueError) as error:
-        raise FileMissing(
-            f"There is no file {name[:80]!r} in {folder}", found=str(error)[:80], hint="`files=FOLDER` names the folder"
-        ) from error
-    if not (folder / name).is_file():
-        raise FileMissing(f"{folder / name} is not a regular file", expected="a file", found="something else")
-    if found.st_size > RECORD_LIMITS.size - 2**16:
-        raise TooLarge(
-            f"{folder / name} is too large to be a record",
-            expected=f"at most {RECORD_LIMITS.size - 2**16:,} bytes",
-            found=f"{found.st_size:,}",
-            hint="divide it",
-        )
-    return FileState(name, found.st_size, found.st_mtime_ns)
-
-
-def is_inside(name: str) -> bool:
-    """Whether a name is that of a file in a folder, or in a folder of it, by its text alone."""
-    path = PurePosixPath(name)
-    parts = path.parts
-    return bool(parts) and not path.is_absolute() and ".." not in parts and "\0" not in name and "\\" not in name
+    """Find the files that a table names in its first column. Raises as `Folder.state`."""
+    beside = Folder(folder)
+    return Files(table, folder, column, tuple(beside.state(row[0]) for row in table.rows))

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from blindfair.influence.columnar import pyarrow_for
+from blindfair.influence.files import file_record
+from blindfair.influence.folder import Folder
 from blindfair.protocol.chunks import fill_record
 from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import FileMissing, MalformedRecord, MalformedTable, UndecodableBytes
-from blindfair.protocol.files import encode_file_row
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.records import Cell, RecordEncoding, encode_row
 
@@ -155,14 +156,15 @@ def _folder(folder: Path, chunk_size: int) -> RecordStream:
     )
     if not names:
         raise FileMissing(f"{folder} holds no files", hint="check the path")
-    stats = [(folder / name).stat() for name in names]
-    told = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in zip(names, stats, strict=True))
-    state = sha256(told.encode("utf-8", "surrogateescape")).hex()
+    inside = Folder(folder)
+    states = [inside.state(name) for name in names]
+    told = "\n".join(f"{state.name} {state.size} {state.modified}" for state in states)
+    digest = sha256(told.encode("utf-8", "surrogateescape")).hex()
 
     def records_from(start: int) -> Iterator[bytes]:
-        for name in islice(names, start, None):
-            yield fill_record(encode_file_row((folder / name).read_bytes(), (name,)), chunk_size)
+        for state in islice(states, start, None):
+            yield file_record(inside, state, (state.name,), chunk_size)
 
     return RecordStream(
-        f"{folder.name}, {len(names)} files, {state}", RecordEncoding.BYTES, ("content", "file"), records_from
+        f"{folder.name}, {len(names)} files, {digest}", RecordEncoding.BYTES, ("content", "file"), records_from
     )

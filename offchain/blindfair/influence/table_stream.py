@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from blindfair.influence.columnar import check_kinds, pyarrow_for
 from blindfair.influence.csv_file import LINE_LIMIT, CsvTexts, csv_records, undecodable
+from blindfair.influence.folder import no_table
 from blindfair.influence.frames import arrow_texts, texts_of
 from blindfair.influence.table_file import json_object
 from blindfair.protocol.errors import FileMissing, MalformedTable, NoRecords, TooLarge
@@ -58,7 +59,7 @@ def open_table(path: Path) -> TableStream:
     """
     source = source_of(path)
     if not path.is_file():
-        raise FileMissing(f"{path} is not a file", expected=_FORMS, found="something else", hint="check the path")
+        raise no_table(path, _FORMS)
     with path.open("rb") as file:
         head = file.read(4096)
     if head.startswith((*_COMPRESSED, _FEATHER)):
@@ -73,6 +74,13 @@ def open_table(path: Path) -> TableStream:
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         return _json(path, source)
     return _csv(path, source)
+
+
+def is_streamable(path: Path) -> bool:
+    """Whether a file may be of a form that is read as a stream, by its first bytes. Raises FileMissing."""
+    source_of(path)
+    with path.open("rb") as file:
+        return not file.read(4096).startswith((*_COMPRESSED, _FEATHER))
 
 
 @contextlib.contextmanager

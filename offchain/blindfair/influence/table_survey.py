@@ -1,7 +1,8 @@
 """A table that is too large for the memory: read once to learn what its columns hold, and once more for its records.
 
     file --survey_table--> types of all columns, the number of records, and a sample of the records as a `Table`
-         --typed_records--> canonical bytes, one record after the other, the same as a table in memory gives
+         --typed_rows--> rows, one record after the other, the same as a table in memory gives
+         --typed_records--> their canonical bytes
 
 Types, missing labels, and whether records differ, are of all records. Everything else (centres, scales, categories,
 bits, how columns look) is of the sample. Not here: terms (`api.stream_options`), how the file is read
@@ -25,7 +26,7 @@ from blindfair.influence.table_stream import TableStream, source_of
 from blindfair.protocol.chunks import SALT_SIZE, fill_record
 from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import FileChanged, InvalidListing, JournalDamaged
-from blindfair.protocol.records import encode_row
+from blindfair.protocol.records import Row, encode_row
 
 VERSION = 1
 _ARRAY_HEAD = 3
@@ -39,6 +40,20 @@ class SurveyedColumn:
     name: str
     kind: CellKind
     is_written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedFiles:
+    """The files that a table names, a file a record."""
+
+    column: str
+    """The first column, with their names."""
+
+    size: int
+    """Bytes of all."""
+
+    digest: str
+    """SHA-256 of their sizes and times in the table's order, as `file_stream` writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +72,12 @@ class TableSurvey:
     sample: tuple[SampledRow, ...] = field(repr=False)
     """Ascending; the cells of `columns` alone."""
 
+    files: SurveyedFiles | None = None
+
     def to_bytes(self) -> bytes:
         """The survey as lines of JSON, the sample's records after the head."""
         columns = [[column.name, column.kind.value, column.is_written] for column in self.columns]
-        head = {
+        head: dict[str, object] = {
             "columns": columns,
             "bytes": self.record_bytes,
             "label": self.label,
@@ -68,6 +85,8 @@ class TableSurvey:
             "source": self.source,
             "version": VERSION,
         }
+        if self.files is not None:
+            head["files"] = [self.files.column, self.files.size, self.files.digest]
         lines = [head, *([row.number, row.line, row.texts] for row in self.sample)]
         return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
@@ -81,7 +100,11 @@ class TableSurvey:
             columns = tuple(SurveyedColumn(name, CellKind(kind), bool(kept)) for name, kind, kept in head["columns"])
             sample = tuple(SampledRow(int(number), int(line), tuple(map(str, texts))) for number, line, texts in rows)
             counts = int(head["records"]), int(head["bytes"])
-            return cls(str(head["source"]), str(head["label"]), columns, *counts, sample)
+            files = None
+            if "files" in head:
+                column, size, digest = head["files"]
+                files = SurveyedFiles(str(column), int(size), str(digest))
+            return cls(str(head["source"]), str(head["label"]), columns, *counts, sample, files)
         except (ValueError, KeyError, TypeError) as error:
             raise JournalDamaged(
                 "The survey of a table is damaged", found=str(error)[:80], hint="restore it from a backup"
@@ -192,24 +215,32 @@ def _check_different(digests: Digests, count: int) -> None:
         )
 
 
-def typed_records(stream: TableStream, survey: TableSurvey, chunk_size: int, start: int) -> Iterator[bytes]:
-    """The canonical bytes of all records from number `start` on, filled up so that their lengths tell nothing.
+def typed_rows(stream: TableStream, survey: TableSurvey, start: int) -> Iterator[Row]:
+    """The rows of all records from number `start` on, as a table in memory lists them.
 
-    All have the length of the longest where that is a chunk or less, and fill whole chunks otherwise.
     Raises FileChanged where the file is not the one that was surveyed, and what reading it raises.
     """
-    places = [stream.columns.index(column.name) for column in survey.columns]
-    done, length, payload = 0, survey.record_bytes, chunk_size - SALT_SIZE
+    places, done = [stream.columns.index(column.name) for column in survey.columns], 0
     for batch, _ in stream.batches():
         first, done = done, done + len(batch.rows)
         if done > start:
-            for record in islice(_encoded(stream, survey, _kept_cells(batch, places)), max(0, start - first), None):
-                yield record.ljust(length, b"\0") if length <= payload else fill_record(record, chunk_size)
+            yield from islice(_typed(stream, survey, _kept_cells(batch, places)), max(0, start - first), None)
     if done != survey.record_count or source_of(stream.path) != survey.source:
         raise _changed(stream, survey)
 
 
-def _encoded(stream: TableStream, survey: TableSurvey, texts: Sequence[Sequence[str]]) -> Iterator[bytes]:
+def typed_records(stream: TableStream, survey: TableSurvey, chunk_size: int, start: int) -> Iterator[bytes]:
+    """The canonical bytes of all records from number `start` on, filled up so that their lengths tell nothing.
+
+    All have the length of the longest where that is a chunk or less, and fill whole chunks otherwise. Raises as
+    `typed_rows`.
+    """
+    length, payload = survey.record_bytes, chunk_size - SALT_SIZE
+    for record in map(encode_row, typed_rows(stream, survey, start)):
+        yield record.ljust(length, b"\0") if length <= payload else fill_record(record, chunk_size)
+
+
+def _typed(stream: TableStream, survey: TableSurvey, texts: Sequence[Sequence[str]]) -> Iterator[Row]:
     try:
         cells = [cells_of(each, column.kind) for each, column in zip(texts, survey.columns, strict=True)]
     except ValueError:
@@ -219,7 +250,7 @@ def _encoded(stream: TableStream, survey: TableSurvey, texts: Sequence[Sequence[
         for each, typed, column in zip(texts, cells, survey.columns, strict=True)
         if column.is_written
     ]
-    return map(encode_row, zip(*cells, *written, strict=True))
+    return zip(*cells, *written, strict=True)
 
 
 def _changed(stream: TableStream, survey: TableSurvey) -> FileChanged:

@@ -43,8 +43,13 @@ def fill_record(record: bytes, chunk_size: int) -> bytes:
     >>> len(fill_record(b"a text", 1024)), len(fill_record(bytes(1009), 1024))
     (1008, 2016)
     """
+    return record.ljust(filled_size(len(record), chunk_size), b"\0")
+
+
+def filled_size(size: int, chunk_size: int) -> int:
+    """Bytes of a record of so many bytes once it is filled up to whole chunks, without the salts."""
     payload = chunk_size - SALT_SIZE
-    return record.ljust(-(-max(len(record), 1) // payload) * payload, b"\0")
+    return -(-max(size, 1) // payload) * payload
 
 
 def join_record(payloads: Sequence[bytes], chunk_size: int) -> bytes:

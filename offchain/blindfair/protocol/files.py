@@ -16,10 +16,17 @@ _HEAD = 8
 
 def encode_file_row(file: bytes, cells: Sequence[Cell]) -> bytes:
     """A record of a file and its other cells. Raises `MalformedRecord` for too long a file, and as `encode_row`."""
-    record = u64(len(file)) + file + encode_row(cells)
-    if len(record) > RECORD_LIMITS.size:
-        raise MalformedRecord("A file is too long", expected=f"< {RECORD_LIMITS.size:,} bytes", found=f"{len(file):,}")
-    return record
+    row = encode_row(cells)
+    check_file_size(len(file), len(row))
+    return u64(len(file)) + file + row
+
+
+def check_file_size(file: int, row: int) -> int:
+    """Bytes of the record of a file and its row, of so many bytes each. Raises `MalformedRecord` for too many."""
+    size = _HEAD + file + row
+    if size > RECORD_LIMITS.size:
+        raise MalformedRecord("A file is too long", expected=f"< {RECORD_LIMITS.size:,} bytes", found=f"{file:,}")
+    return size
 
 
 def decode_file_row(data: bytes) -> Row:

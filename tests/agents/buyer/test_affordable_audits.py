@@ -89,6 +89,18 @@ def test_a_budget_under_one_group_buys_nothing(world: World) -> None:
     assert not asked(parties)
 
 
+def test_what_speaks_against_buying_is_not_forgotten_by_what_is_next(at: Callable[[str], World]) -> None:
+    parties = make_parties(at("replied"), buyer_policy=replace(BUYER_POLICY, audit_rows=HALF))
+    evaluated = parties.buyer.review()
+    choice = Choice(SELECTED[:20], Wei(20 * PER_RECORD), ("Random is as good", "Another one"), NUMBERS)
+    told, scores = io.StringIO(), evaluated.scores[0].astype(np.float64)
+    with redirect_stdout(told):
+        tell_advice(parties.buyer, evaluated, choice, scores, IN_ETHER, None, Output(None))
+    text = " ".join(told.getvalue().split())
+    assert "but Random is as good but Another one" in text
+    assert "next to buy in spite of the 2 doubts above: blindfair buyer buy --directory" in text
+
+
 @pytest.mark.parametrize(("bought", "advised"), [(20, True), (19, False), (0, False)])
 def test_people_are_not_told_to_buy_what_will_not_be_bought(
     at: Callable[[str], World], bought: int, advised: bool

@@ -10,6 +10,7 @@ from blindfair.influence.arrays import Exponents
 from blindfair.protocol.messages import Listing, Reply, Request
 from blindfair.protocol.quantities import Digest, Wei
 from blindfair.protocol.units import Units
+from blindfair.protocol.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Evaluated:
 
     base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
     """What the scoring model may be built on, to compute rows again."""
+
+    def __repr__(self) -> str:
+        count, units = self.scores.shape
+        queries = "1 query" if count == 1 else f"{count} queries"
+        return f"Evaluated({counted(units, self.units.name)} by {queries}, fee {self.fee:,} of the smallest unit)"
 
     @property
     def units(self) -> Units:

@@ -126,7 +126,7 @@ class BuyerOrder:
                 {"error": CommitmentError.__name__, "text": text},
             )
             wrong = Outcome.stopped(CommitmentError(text))
-        sample = f"{self._bought()}: " if self._part.name is PartName.SAMPLE else ""
+        sample = f"{self._bought()}, " if self._part.name is PartName.SAMPLE else ""
         if wrong is None:
             return Outcome(Ending.RELEASED, f"{sample}{reason}")
         return replace(wrong, final=Ending.RELEASED, reason=f"{sample}paid for, and not good: {wrong.reason}")
@@ -186,7 +186,7 @@ class BuyerOrder:
             self._check_records(opened, key)
         except (AuditError, CommitmentError, ScoringError) as error:
             return Outcome.from_bytes(journal.once(complaint(self._part.name), Outcome.stopped(error).to_bytes))
-        text = f"{len(opened.records)} records verified: every chunk is the committed one, every score holds"
+        text = f"{len(opened.records)} records verified (every chunk is the committed one, every score holds)"
         journal.note(verified(self._part.name), text)
         self._received.tidy()
         self._buyer.tell("verify", text)

@@ -22,6 +22,15 @@ class Outcome:
     error: str | None = None
     details: dict[str, str | None] | None = None
 
+    def __repr__(self) -> str:
+        """Return how it ended and why, in a line.
+
+        >>> Outcome(Ending.RELEASED, "400 records verified")
+        Outcome(Released: 400 records verified)
+        """
+        error = "" if self.error is None else f", {self.error}"
+        return f"Outcome({self.final}{error}: {self.reason})"
+
     @classmethod
     def stopped(cls, error: BlindfairError) -> "Outcome":
         """No order was made, because of an error."""
@@ -53,7 +62,7 @@ class Outcome:
         """This end of the rest together with that of the sample's order, which was paid for in any case."""
         if self.final is Ending.NO_ORDER:
             return replace(self, final=sample.final, reason=f"{sample.reason}; the rest was not ordered: {self.reason}")
-        return replace(self, reason=f"{sample.reason}; the rest: {self.reason}")
+        return replace(self, reason=f"{sample.reason}; for the rest, {self.reason}")
 
     def to_bytes(self) -> bytes:
         """For the journal."""

@@ -17,6 +17,7 @@ from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
 from blindfair.protocol.terms import PER_RECORD
+from blindfair.protocol.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,20 @@ class Choice:
     price: Wei
     reasons: tuple[str, ...]
     numbers: dict[str, float]
+
+    def __repr__(self) -> str:
+        """Return what is advised in a line; the records' numbers are in `records`, what speaks against it in `reasons`.
+
+        >>> Choice((RecordIndex(3), RecordIndex(8)), Wei(2000), ("Random is as good",), {"clean_share": 0.97})
+        Choice(2 records for 2,000 of the smallest unit, trust 97%, 1 doubt: see .reasons)
+        """
+        trust = self.numbers.get("clean_share")
+        parts = [
+            f"{counted(len(self.records), 'record')} for {self.price:,} of the smallest unit",
+            *([] if trust is None else [f"trust {trust:.0%}"]),
+            f"{counted(len(self.reasons), 'doubt')}: see .reasons" if self.reasons else "no doubts",
+        ]
+        return f"Choice({', '.join(parts)})"
 
     @property
     def forecast(self) -> GainForecast | None:

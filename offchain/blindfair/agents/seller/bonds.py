@@ -83,7 +83,7 @@ class SellerBonds:
                 "The seller locks no bond as large as this",
                 expected=f"<= {self._policy.max_bonds}",
                 found=bond,
-                hint="buy less, or ask for less; the seller can list it again with a larger `max_bonds`",
+                hint="buy less, or ask for less; the seller can serve with a larger `max_bonds`",
             )
         if promised + bond > self._policy.max_bonds:
             raise BudgetExhausted(

@@ -178,7 +178,8 @@ def evaluate(
         typer.Option(
             metavar="BITS",
             help="Of tables and images: bits of each record's score that you ask for, 1 to 32, and one more for its "
-            "class; at 32 both are exact. The listing says how many it tells.",
+            "class; at 32 both are exact. The listing says how many it tells. Refused with --text-column: texts ask "
+            "for 3, or fewer where the listing tells fewer.",
         ),
     ] = SCORE_BITS,
     release_on_chain: Annotated[

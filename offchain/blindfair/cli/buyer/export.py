@@ -20,7 +20,7 @@ from blindfair.cli.csv_text import csv_bytes, csv_lines, formulas, number_name
 from blindfair.cli.lines import Lines
 from blindfair.cli.targets import write_beneath, write_folder, write_private_file, write_private_pieces
 from blindfair.influence.corpus.text_preprocessing import is_text_preprocessing
-from blindfair.influence.files import is_inside
+from blindfair.influence.folder import is_inside
 from blindfair.influence.images.images import IMAGES_FILE, LABELS_FILE, images_of
 from blindfair.influence.written import cell_text, writing_of
 from blindfair.protocol.errors import NoRecords

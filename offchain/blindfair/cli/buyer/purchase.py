@@ -30,6 +30,7 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import CommittedGarbage, FaultProven, InvalidOption, OfferTooSmall
 from blindfair.protocol.parts import credited_price
 from blindfair.protocol.quantities import Wei
+from blindfair.protocol.words import counted
 
 
 def was_confirmed(directory: Path) -> bool:
@@ -90,7 +91,9 @@ def tell_advice(
     note_advice(buyer, evaluated, choice, scores, refused, prices)
     show_evaluation(output.lines, evaluated, choice, scores, refused, prices)
     if choice.records and refused is None:
-        output.lines.item("next", again("buyer buy", buyer.directory, password_file))
+        doubts = counted(len(choice.reasons), "doubt")
+        despite = f"to buy in spite of the {doubts} above: " if choice.reasons else ""
+        output.lines.item("next", despite + again("buyer buy", buyer.directory, password_file))
     output.document({**evaluation_document(evaluated, choice, scores, refused), "tables": readings or {}})
 
 

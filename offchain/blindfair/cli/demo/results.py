@@ -67,8 +67,8 @@ def show_knowledge(lines: Lines, trade: TradeResult, honest: HonestTrade) -> Non
     if honest.bought:
         lines.item(
             "",
-            f"scores of records that it has may hold {honest.seen_bits} bits more each, of any records, if it asked "
-            f"dishonestly: {honest.seen_bits * len(honest.bought):,} bits",
+            f"had it asked dishonestly, the scores of each of these would tell up to {honest.seen_bits} bits more, "
+            f"about any records: {honest.seen_bits * len(honest.bought):,} bits",
         )
     lines.item("anybody", _anybody(honest))
     lines.item(

@@ -90,8 +90,9 @@ def list_records(
         bool,
         typer.Option(
             "--stream",
-            help="Read the table record by record, so that it may be larger than the memory, and measure it by a "
-            "sample. A file of more than 256 MiB is read so without it. CSV, JSON Lines and Parquet.",
+            help="Read the table record by record, so that it and its --files may be larger than the memory, and "
+            "measure it by a sample. A table or a folder of more than 256 MiB is read so without it. CSV, JSON Lines "
+            "and Parquet.",
         ),
     ] = False,
     token: Token = None,
@@ -255,7 +256,7 @@ def list_records(
         without_copies=without_copies,
         own_models=own_models,
         text=text or [],
-        texts=text_options(text_column, base_model or [], window, max_windows),
+        texts=text_options(text_column, base_model or [], window, max_windows, text or []),
         label_kind=label_kind,
         images=text_column is None and holds_images(records),
         files=None if files is None else str(files.resolve()),

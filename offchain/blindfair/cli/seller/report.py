@@ -85,9 +85,9 @@ def _show_information(lines: Lines, manifest: Manifest, options: ListingOptions)
     terms, prices = manifest.terms, options.prices
     lines.item("tells", information_text(manifest))
     lines.item(
-        "besides",
-        f"of records that a buyer has bought, a score may tell {COMMITTED_BITS} bits more, of any records: no budget "
-        "counts them",
+        "",
+        f"a buyer that asks dishonestly learns up to {COMMITTED_BITS} bits more from each score of a record that it "
+        "has bought, about any records; no budget counts these",
     )
     lines.item("public", preprocessing_text(manifest))
     if terms.bits_per_record == 1 and "per-record" in terms.disclosures:
@@ -165,7 +165,7 @@ def _show_bond_of_the_fee(lines: Lines, manifest: Manifest, options: ListingOpti
         lines.item(
             "but",
             f"buyers who ask for that are refused: its bond would be {prices.show(bond)}, and --max-bonds allows "
-            f"{prices.show(policy.max_bonds)}. List again in another directory, with a larger --max-bonds or with "
+            f"{prices.show(policy.max_bonds)}. Serve with a larger --max-bonds, or list in another directory with "
             "fewer --bits",
             style="yellow",
         )

@@ -10,7 +10,7 @@ from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import show_ether
 from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.parties import SellerParty
-from blindfair.api.stream_options import RECORDS, StreamedTable
+from blindfair.api.stream_options import RECORDS, StreamedTable, in_memory
 from blindfair.api.text_options import kept_file
 from blindfair.chain.costs import COMMIT, gas_price
 from blindfair.cli.options import Begun, Resumed, Serving
@@ -22,7 +22,14 @@ from blindfair.cli.party.signals import Reloads, as_service
 from blindfair.cli.party.telemetry import Telemetry, metrics_place, served_metrics
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.public_text import check_public_text
-from blindfair.cli.readings import readings_document, show_copies, show_near_duplicates, show_readings, show_written
+from blindfair.cli.readings import (
+    readings_document,
+    show_copies,
+    show_near_duplicates,
+    show_readings,
+    show_written,
+    texts_among,
+)
 from blindfair.cli.seller.announcing import Announcing
 from blindfair.cli.seller.manifest_file import keep_manifest
 from blindfair.cli.seller.packing import HandingOver
@@ -46,11 +53,12 @@ from blindfair.protocol.signing import Domain
 def run_list(begun: Begun, options: ListingOptions, records: Path, output: Output) -> None:
     """Begin a directory with a table, texts or images, or go on in it, until the listing is committed.
 
-    A large table is read record by record. Raises what reading table and settings raises, and what the agent raises.
+    A large table, and one beside a large folder of files, is read record by record. Raises what reading table and
+    settings raises, and what the agent raises.
     """
     check_publishable(options, named=options.name != records.stem)
     options.check()
-    options = replace(options, stream=options.stream or is_streamed(options, records))
+    options = replace(options, stream=options.stream or is_streamed(options, begun.directory, records))
     if options.stream:
         # What is wrong with the places is told before the hours that a survey may take.
         begun_settings(begun, options)
@@ -75,7 +83,8 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
     ):
         # Before the commit: a column of names is best seen while it can still be left out.
         unread = unread_columns(party.agent.manifest.schema)
-        show_readings(screen.lines, table.readings, categorical=options.categorical, unread=unread)
+        texts = [] if isinstance(table, Images | Corpus) else texts_among(in_memory(table), options.text)
+        show_readings(screen.lines, table.readings, categorical=options.categorical, unread=unread, as_text=texts)
         left_out = _left_out(options, table, party.agent.manifest)
         show_copies(screen.lines, left_out, party.agent.manifest.record_count + left_out)
         show_written(screen.lines, table.readings, table.alike_but_texts())
@@ -118,7 +127,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
     if serving.metrics is not None:
         metrics_place(serving.metrics)
     check_watch_folder(serving.watch_packages)
-    settings = resumed_settings(ListingOptions, resumed)
+    settings = _with_bonds(resumed_settings(ListingOptions, resumed), serving.max_bonds)
     from blindfair.blind.estimate import IN_MEMORY_BLOCKS
     from blindfair.blind.parameters import DEFAULT
     from blindfair.cli.machine_costs import machine_costs
@@ -154,6 +163,16 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
                 screen.still()
                 screen.lines.item("", "stopped; the same command goes on where it was")
     tell_standing(resumed.directory, settings, output)
+
+
+def _with_bonds(settings: SellerSettings, max_bonds: str | None) -> SellerSettings:
+    """The settings with another limit of bonds, if one is given: it is no part of what was committed to. Raises
+    InvalidOption."""
+    if max_bonds is None:
+        return settings
+    options = replace(settings.options, max_bonds=max_bonds)
+    options.policy()
+    return replace(settings, options=options)
 
 
 def _handing_over(
