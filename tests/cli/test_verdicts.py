@@ -15,7 +15,9 @@ from blindfair.cli.demo.pictures import STEPS
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.summary import ReviewedTable
 from blindfair.cli.demo.verdicts import verdicts
+from blindfair.pricing.forecast import NATS
 from blindfair.pricing.loss import ScoreLoss
+from blindfair.pricing.quality import AUC
 from blindfair.pricing.utility import SeedOutcome, Utility, measure_utility
 from blindfair.protocol.quantities import RecordIndex, Wei
 
@@ -26,10 +28,10 @@ def utility(by_score: float, at_random: float, *, spread: float = 0.001, estimat
     """Three seeds whose gains over no purchase are `by_score` and `at_random` on average, `spread` apart."""
     outcomes = [
         SeedOutcome(
-            auc_before=before,
-            auc_by_score=(before + by_score + place * spread,),
-            auc_random=(before + at_random - place * spread,),
-            auc_clean=(before + 0.02,),
+            before=before,
+            by_score=(before + by_score + place * spread,),
+            at_random=(before + at_random - place * spread,),
+            clean=(before + 0.02,),
             bad_share_bought=(0.1,),
             flipped_label_auc=0.85,
             bad_share_estimated=estimated,
@@ -37,7 +39,7 @@ def utility(by_score: float, at_random: float, *, spread: float = 0.001, estimat
         )
         for place, before in zip((-1, 0, 1), BEFORE, strict=True)
     ]
-    return Utility((0.3,), tuple(outcomes))
+    return Utility((0.3,), tuple(outcomes), AUC)
 
 
 def trade(
@@ -67,7 +69,7 @@ def trade(
         audit_rows=rows,
         sample_price=sample,
     )
-    return ReviewedTable(honest, ScoreLoss(9, 1.0, 1.0, 1.0, 1.0), flipped=0.3, auc_before=0.75, auc_after=after)
+    return ReviewedTable(honest, ScoreLoss(9, 1.0, 1.0, 1.0, 1.0), flipped=0.3, before=0.75, after=after, unit=NATS)
 
 
 def caught(final: Ending = Ending.NO_ORDER, error: str | None = "ScoresDisagree") -> dict[str, TradeResult]:
@@ -147,7 +149,7 @@ def test_gains_are_paired_or_the_seeds_would_hide_them() -> None:
     measured = utility(0.01, -0.01)
     low, high = measured.gain_over_before_ci95()
     assert 0.005 < low < 0.01 < high < 0.015
-    assert measured.curve("auc_by_score").std() > 0.03
+    assert measured.curve("by_score").std() > 0.03
 
 
 def test_digits_bought_by_score_do_not_spoil_the_model_as_random_ones_do(

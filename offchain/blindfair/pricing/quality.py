@@ -25,11 +25,13 @@ class Quality:
     """A measure: its `key` in documents, its `name` and `meaning` for people.
 
     `measure` takes a model's margins (`Learner.margins`) and the labels of `n` records, as the schema codes them.
+    `guessing` is what it gives a model that says the same of every record; None where that depends on the labels.
     """
 
     key: str
     name: str
     meaning: str
+    guessing: float | None
     measure: Callable[[Floats, Labels], float]
 
 
@@ -75,17 +77,19 @@ def _part_taken_off(losses: Floats, constant: Floats) -> float:
     return 1.0 - float(losses.mean()) / most
 
 
-AUC = Quality("auc", "AUC", "how well the model tells the two classes apart: 0.5 is guessing, 1 is perfect", _auc)
-ACCURACY = Quality("accuracy", "accuracy", "the share of test records whose class the model finds", _accuracy)
+AUC = Quality("auc", "AUC", "how well the model tells the two classes apart: 0.5 is guessing, 1 is perfect", 0.5, _auc)
+ACCURACY = Quality("accuracy", "accuracy", "the share of test records whose class the model finds", None, _accuracy)
 R2 = Quality(
     "r2",
     "R2",
     "how much less the model's squared error is than that of the best constant guess: 0 is no better, 1 is perfect",
+    0.0,
     _r2,
 )
 D2 = Quality(
     "d2",
     "D2",
     "how much less the model's Poisson deviance is than that of the best constant guess: 0 is no better, 1 is perfect",
+    0.0,
     _d2,
 )

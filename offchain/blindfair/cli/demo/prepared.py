@@ -35,6 +35,9 @@ RECORD_LIMIT = 20_000
 FEATURE_LIMIT = 256
 """Features that the demo takes: each is a ciphertext of the query, and costs the square of their number in each fit."""
 
+ENTRY_LIMIT = 1024
+"""Entries of a gradient row that the demo scores: one more, and the query is a hundred megabytes instead of four."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -96,6 +99,14 @@ def prepare(options: DemoOptions) -> Prepared:
             expected=f"at most {FEATURE_LIMIT}",
             found=schema.width,
             hint="leave columns out with --exclude, those with many categories first",
+        )
+    if options.model == MODELS[0] and schema.row_width > ENTRY_LIMIT:
+        raise TooLarge(
+            f"A record has more numbers than the demo scores: {schema.width} features, bias included, for each of "
+            f"{len(schema.classes)} classes",
+            expected=f"at most {ENTRY_LIMIT:,}",
+            found=f"{schema.row_width:,}",
+            hint="leave columns out with --exclude, or learn by --model mlp, which projects rows to fewer numbers",
         )
     name = TRIAL_NAME if options.records is None else str(options.records)
     return Prepared(options, name, table, scenario, schema, len(troubled.offer) - len(scenario.offer))

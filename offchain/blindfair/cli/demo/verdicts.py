@@ -63,6 +63,11 @@ def _of_buying(utility: Utility, reviewed: ReviewedTable) -> list[str]:
             "Buying by score is not shown to be better than buying at random: the interval of the gain holds zero "
             f"({low:+.4f} to {high:+.4f})."
         )
+    guessing, best = utility.quality.guessing, float(utility.curve("by_score")[:, 0].mean())
+    if guessing is not None and best <= guessing:
+        sentences.append(
+            f"Even with what is bought the buyer's model is no better than guessing (mean {name} {best:.4f})."
+        )
     if reviewed.honest.bought and reviewed.after <= reviewed.before:
         sentences.append(
             f"This purchase did not help: the {name} was {reviewed.before:.4f} and is {reviewed.after:.4f}."
