@@ -1,5 +1,7 @@
 """The demo says it when buying, or buying by score, is not worth it; and says nothing of the kind when it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from real_tables import LABEL, digits
@@ -17,7 +19,7 @@ from blindfair.cli.demo.summary import ReviewedTable
 from blindfair.cli.demo.verdicts import verdicts
 from blindfair.pricing.forecast import NATS
 from blindfair.pricing.loss import ScoreLoss
-from blindfair.pricing.quality import AUC
+from blindfair.pricing.quality import ACCURACY, AUC, D2, R2, Quality
 from blindfair.pricing.utility import SeedOutcome, Utility, measure_utility
 from blindfair.protocol.quantities import RecordIndex, Wei
 
@@ -142,6 +144,33 @@ def test_what_was_measured_over_seeds_is_judged(measured: Utility, sentence: str
 def test_what_this_trade_showed_is_judged(ended: ReviewedTable, sentence: str) -> None:
     (found,) = verdicts(utility(0.01, -0.01), ended, caught())
     assert sentence in found
+
+
+def judged_by(quality: Quality, by_score: float, at_random: float) -> Utility:
+    """The same three seeds by another measure, with a model that is as good as guessing before."""
+    three = utility(by_score, at_random).outcomes
+    outcomes = [
+        replace(one, before=0.0, by_score=(by_score,), at_random=(at_random + place / 1000,), clean=(0.02,))
+        for place, one in enumerate(three)
+    ]
+    return Utility((0.3,), tuple(outcomes), quality)
+
+
+@pytest.mark.parametrize("quality", [ACCURACY, R2, D2], ids=lambda quality: quality.name)
+def test_sentences_name_the_measure_of_the_label(quality: Quality) -> None:
+    measured = replace(utility(-0.01, -0.02), quality=quality)
+    found = verdicts(measured, trade(after=0.7), caught())
+    assert any(f"makes the buyer's model worse ({quality.name} -0.0" in sentence for sentence in found)
+    assert f"This purchase did not help: the {quality.name} was 0.7500 and is 0.7000." in found
+    assert not any("AUC" in sentence for sentence in found)
+
+
+@pytest.mark.parametrize("quality", [R2, D2], ids=lambda quality: quality.name)
+def test_a_model_that_only_guesses_is_said_to(quality: Quality) -> None:
+    """It may gain much and still be worth nothing."""
+    said = f"Even with what is bought the buyer's model is no better than guessing (mean {quality.name} 0.0000)."
+    assert said in verdicts(judged_by(quality, 0.0, -0.1), trade(), caught())
+    assert not any("guessing" in sentence for sentence in verdicts(judged_by(quality, 0.01, -0.1), trade(), caught()))
 
 
 def test_gains_are_paired_or_the_seeds_would_hide_them() -> None:

@@ -1,11 +1,14 @@
 """The measure of each kind of label is the one that scikit-learn has, of the models that learners fit."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, d2_tweedie_score, r2_score, roc_auc_score
 
+from blindfair.influence.arrays import Floats, Labels
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.label import LabelKind
 from blindfair.pricing.learners import Learner, LogisticLearner, MlpLearner
@@ -13,22 +16,29 @@ from blindfair.pricing.quality import ACCURACY, AUC, D2, R2, Quality, quality_of
 from blindfair.protocol.errors import LabelUnusable
 from blindfair.protocol.records import Row
 
-DATA = {
-    "auc": (load_breast_cancer, LabelKind.CLASSES, lambda label: int(label)),
-    "accuracy": (load_wine, LabelKind.CLASSES, lambda label: int(label)),
-    "r2": (load_diabetes, LabelKind.NUMBER, lambda label: float(label)),
-    "d2": (load_diabetes, LabelKind.COUNT, lambda label: int(label) // 30),
+DATA: dict[str, tuple[Any, LabelKind]] = {
+    "auc": (load_breast_cancer, LabelKind.CLASSES),
+    "accuracy": (load_wine, LabelKind.CLASSES),
+    "r2": (load_diabetes, LabelKind.NUMBER),
+    "d2": (load_diabetes, LabelKind.COUNT),
 }
-"""Data whose label has each measure."""
+"""Data whose label has each measure; the count is in units of thirty."""
 
 
-def fitted(key: str, learner: Learner) -> tuple[FeatureSchema, np.ndarray, np.ndarray, np.ndarray]:
-    """The schema, the raw features of the test records, the learner's margins of them, and their labels."""
-    load, kind, cast = DATA[key]
+def records(key: str) -> list[Row]:
+    """Records with the label last, in a fixed random order."""
+    load, kind = DATA[key]
     data = load()
-    order = np.random.default_rng(0).permutation(len(data.target))
-    rows: list[Row] = [(*map(float, data.data[place]), cast(data.target[place])) for place in order]
-    columns = (*(f"x{place}" for place in range(data.data.shape[1])), "y")
+    labels = data.target // 30 if kind is LabelKind.COUNT else data.target
+    order = np.random.default_rng(0).permutation(len(labels))
+    cast = float if kind is LabelKind.NUMBER else int
+    return [(*map(float, data.data[place]), cast(labels[place])) for place in order]
+
+
+def fitted(key: str, learner: Learner) -> tuple[FeatureSchema, Floats, Floats, Labels]:
+    """The schema, the raw features of the test records, the learner's margins of them, and their labels."""
+    rows, (_, kind) = records(key), DATA[key]
+    columns = (*(f"x{place}" for place in range(len(rows[0]) - 1)), "y")
     schema = FeatureSchema.infer(rows, columns, "y", label_kind=kind)
     learner = learner.for_label(schema)
     own, test = (learner.encode(schema, part) for part in (rows[:100], rows[100:]))
@@ -54,9 +64,7 @@ def test_each_kind_of_label_has_a_measure_that_scikit_learn_has_too(key: str) ->
 def test_margins_of_classes_are_the_logits_of_softmax_regression() -> None:
     """Also where the learner keeps the bias to itself: the predicted classes are those of scikit-learn's fit."""
     schema, features, margins, _ = fitted("accuracy", LogisticLearner())
-    load, _, _ = DATA["accuracy"]
-    order = np.random.default_rng(0).permutation(len(load().target))
-    own = schema.encode([(*map(float, load().data[place]), int(load().target[place])) for place in order[:100]])
+    own = schema.encode(records("accuracy")[:100])
     reference = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-10, max_iter=1000).fit(*own)
     with_bias = np.column_stack([features, np.ones(len(features))])
     expected = reference.predict_log_proba(with_bias)

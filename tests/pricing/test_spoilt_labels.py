@@ -27,7 +27,7 @@ def test_as_many_labels_are_wrong_as_said_and_the_others_stay(kind: LabelKind, s
 
 
 def test_a_wrong_class_is_any_other_alike() -> None:
-    labels: list[Cell] = ["a"] * 3000 + ["b", "c", "d"]
+    labels: list[Cell] = [*["a"] * 3000, "b", "c", "d"]
     found, wrong = spoilt_labels(labels, LabelKind.CLASSES, 0.9, np.random.default_rng(0))
     counts = Counter(label for label, is_wrong in zip(found[:3000], wrong[:3000], strict=True) if is_wrong)
     assert set(counts) == {"b", "c", "d"}
