@@ -73,9 +73,10 @@ def test_a_label_is_read_as_its_owner_says_or_as_a_listing_reads_it() -> None:
     assert make_scenario(classes, 0, label_kind=LabelKind.COUNT).label_kind is LabelKind.COUNT
 
 
-def test_most_labels_may_be_zero_and_no_part_is_of_zeros_alone() -> None:
-    """Twenty-one records of three hundred are not: one of each part of the buyer's at least."""
-    values: list[Cell] = [number + 1.5 if number < 21 else 0.0 for number in range(300)]
+@pytest.mark.parametrize("sign", [1, -1], ids=["least", "largest"])
+def test_most_labels_may_be_zero_and_no_part_is_of_zeros_alone(sign: int) -> None:
+    """Twenty-one records of three hundred are not: each part has one at least."""
+    values: list[Cell] = [sign * (number + 1.5) if number < 21 else 0.0 for number in range(300)]
     for seed in range(20):
         scenario = make_scenario(made(values), seed, label_kind=LabelKind.NUMBER)
         for part in (scenario.train, scenario.validation, scenario.test, scenario.offer):
