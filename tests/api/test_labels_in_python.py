@@ -1,14 +1,19 @@
 """Labels of more classes, numbers and counts from Python: listed, traded in one process, and refused by name."""
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from sklearn.datasets import load_diabetes, load_wine
 
 import blindfair as bf
+from blindfair.api.amounts import IN_ETHER
 from blindfair.api.listing_text import columns_document, label_text
 from blindfair.api.own_records import OWN, TableOptions
+from blindfair.cli.buyer.report import show_evaluation
+from blindfair.cli.lines import Lines
 from blindfair.cli.seller.report import preprocessing_text
 from blindfair.influence.label import LabelKind
 from blindfair.protocol.errors import ClassesDiffer, InvalidOption, KindsDiffer, LabelUnusable
@@ -26,6 +31,14 @@ def frames(kind: LabelKind) -> tuple[Any, Any]:
         frame["y"] = frame["y"].map({0: "red", 1: "white", 2: "rosé"})
     frame = frame.sample(frac=1.0, random_state=0).reset_index(drop=True)
     return frame[:100], frame[100:]
+
+
+UNITS = {
+    LabelKind.CLASSES: "nats",
+    LabelKind.NUMBER: "half squares of the label's standard unit",
+    LabelKind.COUNT: "nats of the count in the label's unit",
+}
+"""Units of scores, on the screen of `buyer evaluate`."""
 
 
 def told(kind: LabelKind) -> str:
@@ -51,6 +64,10 @@ def test_a_data_frame_is_listed_evaluated_and_bought(kind: LabelKind) -> None:
         buyer = market.buyer(seller, bf.make_purchase(own, label="y", budget="0.01", fee="0.01", min_audit_rows=30))
         choice = buyer.evaluate()
         assert buyer.scores.shape == (100,) and buyer.scores.mean() > 0 and choice.records
+        screen = io.StringIO()
+        lines = Lines(Console(file=screen, width=300))
+        show_evaluation(lines, buyer.agent.review(), choice, buyer.scores, None, IN_ETHER)
+        assert f"of 100 records, positive = helpful, in {UNITS[kind]}: " in screen.getvalue()
         assert (buyer.buy().final, buyer.buy().error) == ("Released", None)
         bought = buyer.records()
         pd.testing.assert_frame_equal(bought, offered.iloc[bought.index], check_dtype=False, check_names=False)

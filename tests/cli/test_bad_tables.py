@@ -68,8 +68,23 @@ def one_class(path: Path) -> None:
     write_csv(path, ["a", "b", "y"], [[*row[:2], 1] for row in rows(300)])
 
 
-def three_classes(path: Path) -> None:
-    write_csv(path, ["a", "b", "y"], [[*row[:2], number % 3] for number, row in enumerate(rows(300))])
+def sixty_five_classes(path: Path) -> None:
+    write_csv(path, ["a", "b", "y"], [[*row[:2], f"c{number % 65}"] for number, row in enumerate(rows(3000))])
+
+
+def rare_of_three(path: Path) -> None:
+    write_csv(path, ["a", "b", "y"], [[*row[:2], 2 if number < 19 else row[2]] for number, row in enumerate(rows(300))])
+
+
+def one_number(path: Path) -> None:
+    """But for twelve records on either side, all labels are zero."""
+    labels = [number - 12 if number < 25 else 0 for number in range(300)]
+    write_csv(path, ["a", "b", "y"], [[*row[:2], label] for row, label in zip(rows(300), labels, strict=True)])
+
+
+def too_many_for_all_classes(path: Path) -> None:
+    write_csv(path, [*(f"c{number}" for number in range(120)), "y"], [[*row[:120], f"c{number % 9}"]
+        for number, row in enumerate(rows(300, 120))])  # fmt: skip
 
 
 def rare_class(path: Path) -> None:
@@ -149,7 +164,9 @@ BAD_TABLES: list[tuple[Callable[[Path], object], type[BlindfairError]]] = [
     (without_label, LabelMissing),
     (unlabelled_record, LabelMissing),
     (one_class, LabelUnusable),
-    (three_classes, LabelUnusable),
+    (sixty_five_classes, LabelUnusable),
+    (rare_of_three, LabelUnusable),
+    (one_number, LabelUnusable),
     (rare_class, LabelUnusable),
     (ragged, MalformedTable),
     (open_quote, MalformedTable),
@@ -161,6 +178,7 @@ BAD_TABLES: list[tuple[Callable[[Path], object], type[BlindfairError]]] = [
     (million_columns, TooLarge),
     (thousands_of_columns, TooLarge),
     (wide, TooLarge),
+    (too_many_for_all_classes, TooLarge),
     (long, TooLarge),
     (endless_line, TooLarge),
     (huge, TooLarge),

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from blindfair.cli.demo.results import _show_utility
 from blindfair.cli.lines import Lines
+from blindfair.pricing.quality import AUC
 from blindfair.pricing.utility import SeedOutcome, Utility
 
 BEFORE = (0.70, 0.75, 0.80)
@@ -17,10 +18,10 @@ def shown(*, random: float, by_score: float, clean: float, spread: float = 0.001
     """What is printed of three divisions; clean records are `spread` apart from one to the next."""
     outcomes = [
         SeedOutcome(
-            auc_before=before,
-            auc_by_score=(before + by_score,),
-            auc_random=(before + random,),
-            auc_clean=(before + clean + place * spread,),
+            before=before,
+            by_score=(before + by_score,),
+            at_random=(before + random,),
+            clean=(before + clean + place * spread,),
             bad_share_bought=(bad,),
             flipped_label_auc=None,
             bad_share_estimated=bad,
@@ -29,7 +30,7 @@ def shown(*, random: float, by_score: float, clean: float, spread: float = 0.001
         for place, before in zip((-1, 0, 1), BEFORE, strict=True)
     ]
     told = io.StringIO()
-    _show_utility(Lines(Console(file=told, width=300)), Utility((0.3,), tuple(outcomes)))
+    _show_utility(Lines(Console(file=told, width=300)), Utility((0.3,), tuple(outcomes), AUC))
     return " ".join(told.getvalue().split())
 
 

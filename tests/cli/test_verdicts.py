@@ -1,5 +1,7 @@
 """The demo says it when buying, or buying by score, is not worth it; and says nothing of the kind when it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from real_tables import LABEL, digits
@@ -15,7 +17,9 @@ from blindfair.cli.demo.pictures import STEPS
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.summary import ReviewedTable
 from blindfair.cli.demo.verdicts import verdicts
+from blindfair.pricing.forecast import NATS
 from blindfair.pricing.loss import ScoreLoss
+from blindfair.pricing.quality import ACCURACY, AUC, D2, R2, Quality
 from blindfair.pricing.utility import SeedOutcome, Utility, measure_utility
 from blindfair.protocol.quantities import RecordIndex, Wei
 
@@ -26,10 +30,10 @@ def utility(by_score: float, at_random: float, *, spread: float = 0.001, estimat
     """Three seeds whose gains over no purchase are `by_score` and `at_random` on average, `spread` apart."""
     outcomes = [
         SeedOutcome(
-            auc_before=before,
-            auc_by_score=(before + by_score + place * spread,),
-            auc_random=(before + at_random - place * spread,),
-            auc_clean=(before + 0.02,),
+            before=before,
+            by_score=(before + by_score + place * spread,),
+            at_random=(before + at_random - place * spread,),
+            clean=(before + 0.02,),
             bad_share_bought=(0.1,),
             flipped_label_auc=0.85,
             bad_share_estimated=estimated,
@@ -37,7 +41,7 @@ def utility(by_score: float, at_random: float, *, spread: float = 0.001, estimat
         )
         for place, before in zip((-1, 0, 1), BEFORE, strict=True)
     ]
-    return Utility((0.3,), tuple(outcomes))
+    return Utility((0.3,), tuple(outcomes), AUC)
 
 
 def trade(
@@ -67,7 +71,7 @@ def trade(
         audit_rows=rows,
         sample_price=sample,
     )
-    return ReviewedTable(honest, ScoreLoss(9, 1.0, 1.0, 1.0, 1.0), flipped=0.3, auc_before=0.75, auc_after=after)
+    return ReviewedTable(honest, ScoreLoss(9, 1.0, 1.0, 1.0, 1.0), flipped=0.3, before=0.75, after=after, unit=NATS)
 
 
 def caught(final: Ending = Ending.NO_ORDER, error: str | None = "ScoresDisagree") -> dict[str, TradeResult]:
@@ -142,12 +146,39 @@ def test_what_this_trade_showed_is_judged(ended: ReviewedTable, sentence: str) -
     assert sentence in found
 
 
+def judged_by(quality: Quality, by_score: float, at_random: float) -> Utility:
+    """The same three seeds by another measure, with a model that is as good as guessing before."""
+    three = utility(by_score, at_random).outcomes
+    outcomes = [
+        replace(one, before=0.0, by_score=(by_score,), at_random=(at_random + place / 1000,), clean=(0.02,))
+        for place, one in enumerate(three)
+    ]
+    return Utility((0.3,), tuple(outcomes), quality)
+
+
+@pytest.mark.parametrize("quality", [ACCURACY, R2, D2], ids=lambda quality: quality.name)
+def test_sentences_name_the_measure_of_the_label(quality: Quality) -> None:
+    measured = replace(utility(-0.01, -0.02), quality=quality)
+    found = verdicts(measured, trade(after=0.7), caught())
+    assert any(f"makes the buyer's model worse ({quality.name} -0.0" in sentence for sentence in found)
+    assert f"This purchase did not help: the {quality.name} was 0.7500 and is 0.7000." in found
+    assert not any("AUC" in sentence for sentence in found)
+
+
+@pytest.mark.parametrize("quality", [R2, D2], ids=lambda quality: quality.name)
+def test_a_model_that_only_guesses_is_said_to(quality: Quality) -> None:
+    """It may gain much and still be worth nothing."""
+    said = f"Even with what is bought the buyer's model is no better than guessing (mean {quality.name} 0.0000)."
+    assert said in verdicts(judged_by(quality, 0.0, -0.1), trade(), caught())
+    assert not any("guessing" in sentence for sentence in verdicts(judged_by(quality, 0.01, -0.1), trade(), caught()))
+
+
 def test_gains_are_paired_or_the_seeds_would_hide_them() -> None:
     """The seeds differ by 0.1, the gain is 0.01: unpaired, no interval would leave zero out."""
     measured = utility(0.01, -0.01)
     low, high = measured.gain_over_before_ci95()
     assert 0.005 < low < 0.01 < high < 0.015
-    assert measured.curve("auc_by_score").std() > 0.03
+    assert measured.curve("by_score").std() > 0.03
 
 
 def test_digits_bought_by_score_do_not_spoil_the_model_as_random_ones_do(

@@ -157,8 +157,6 @@ def test_what_only_two_classes_have_is_refused_by_name() -> None:
     schema = schema_of(LabelKind.NUMBER)
     learner = LogisticLearner().for_label(schema)
     with pytest.raises(errors.LabelUnusable):
-        learner.margins(np.zeros(schema.width), np.zeros((1, schema.width)))
-    with pytest.raises(errors.LabelUnusable):
         learner.side_query(learner.reference(schema, learner.encode(schema, rows[:5])))
     with pytest.raises(errors.InvalidOption):
         LogisticLearner(QueryKind.TEXTBOOK).for_label(schema)

@@ -30,8 +30,8 @@ def test_with_the_default_trouble_the_gain_over_random_is_above_zero(troubled: U
 
 
 def test_no_way_of_choosing_beats_knowing_the_truth(troubled: Utility) -> None:
-    means = {arm: float(troubled.curve(arm).mean()) for arm in ("auc_by_score", "auc_random", "auc_clean")}
-    assert means["auc_random"] < means["auc_by_score"] < means["auc_clean"]
+    means = {arm: float(troubled.curve(arm).mean()) for arm in ("by_score", "at_random", "clean")}
+    assert means["at_random"] < means["by_score"] < means["clean"]
 
 
 def test_the_scores_know_the_flipped_labels_and_the_purchase_holds_fewer_of_them(troubled: Utility) -> None:
@@ -46,7 +46,7 @@ def test_the_scores_know_the_flipped_labels_and_the_purchase_holds_fewer_of_them
 
 def test_in_a_clean_offer_the_purchase_is_no_worse_than_at_random(trial: Table) -> None:
     clean = measure_utility(trial, seeds=range(4), flip_share=0, duplicate_share=0, categorical=("arms",))
-    gain = clean.curve("auc_by_score") - clean.curve("auc_random")
+    gain = clean.curve("by_score") - clean.curve("at_random")
     # The mean over ten seeds is within 0.002 (docs/explanation/valuation.md); over four it is sure to about 0.003.
     assert gain.mean() > -0.005
     block = clean.to_document()
@@ -61,7 +61,7 @@ def test_the_model_before_is_the_buyers_own_on_a_test_set_it_never_saw(troubled:
     reference = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-10).fit(*schema.encode(own))
     features, classes = schema.encode(scenario.test)
     expected = roc_auc_score(classes, reference.decision_function(features))
-    assert troubled.outcomes[0].auc_before == pytest.approx(expected, abs=1e-4)
+    assert troubled.outcomes[0].before == pytest.approx(expected, abs=1e-4)
 
 
 def test_copies_do_not_count_as_an_excess_of_records_like_them(trial: Table) -> None:
@@ -76,8 +76,8 @@ def test_copies_do_not_count_as_an_excess_of_records_like_them(trial: Table) -> 
 def test_more_shares_do_not_change_the_first_and_the_same_run_gives_the_same_numbers(trial: Table) -> None:
     one = measure_utility(trial, seeds=(3, 4), shares=(0.1,))
     two = measure_utility(trial, seeds=(3, 4), shares=(0.1, 0.2))
-    assert two.curve("auc_by_score").shape == (2, 2)
-    np.testing.assert_array_equal(two.curve("auc_by_score")[:, :1], one.curve("auc_by_score"))
+    assert two.curve("by_score").shape == (2, 2)
+    np.testing.assert_array_equal(two.curve("by_score")[:, :1], one.curve("by_score"))
     assert two.to_document() == one.to_document()
 
 

@@ -6,10 +6,11 @@ import pytest
 from blindfair.influence.table import Table
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import LogisticLearner, QueryKind
+from blindfair.pricing.quality import AUC
 from blindfair.pricing.scenario import make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.utility import PLAIN_MODULUS, SHARE, retrained_auc, scenario_schema
+from blindfair.pricing.utility import PLAIN_MODULUS, SHARE, retrained_quality, scenario_schema
 from blindfair.pricing.valuation import EXACT, prepare_valuation
 from blindfair.protocol.quantities import Wei
 
@@ -52,7 +53,7 @@ def mean_gains(table: Table, flip_share: float) -> Gains:
                 chosen = select(method, candidates, efficacy, UniformPricing(Wei(1), Wei(0)), budget, rng)
                 at_random = rng.choice(len(scenario.offer), len(chosen.records), replace=False)
                 after, otherwise = (
-                    retrained_auc(own, (offer[0][part], offer[1][part]), test)
+                    retrained_quality(own, (offer[0][part], offer[1][part]), test, AUC, LogisticLearner())
                     for part in (np.array(chosen.records), at_random)
                 )
                 gains[kind, method].append(after - otherwise)

@@ -115,7 +115,10 @@ class ListingValuer:
         return self._valuer(manifest).schema(manifest)
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
-        """Decrypted scores, `n` int64, of records or of groups, in nats; positive = helpful."""
+        """Decrypted scores, `n` int64, of records or of groups; positive = helpful.
+
+        They are in the unit of the label's loss (`pricing.forecast.LOSS_UNITS`): nats where the label has classes.
+        """
         return np.asarray(self._valuer(manifest).valuation(manifest).scale.real(scores), dtype=np.float64)
 
     def _valuer(self, manifest: Manifest) -> TabularValuer:

@@ -183,8 +183,8 @@ class BuyerParty:
     def scores(self) -> Floats:
         """The score of each record, or group of records, `n` numbers; positive is helpful.
 
-        In the valuer's unit if it has one (nats, with a table), else in units of rounded rows. Asks nothing and pays
-        nothing. Raises StateError before `evaluate`.
+        In the valuer's unit if it has one (with a table that of the label's loss: nats where it has classes), else in
+        units of rounded rows. Asks nothing and pays nothing. Raises StateError before `evaluate`.
         """
         found = self.agent.stored_evaluation()
         first = found.scores[0]

@@ -13,6 +13,7 @@ from rich.console import Console
 
 import blindfair
 from blindfair.api.amounts import parse_ether
+from blindfair.api.checked_options import label_kind_of
 from blindfair.cli import account, backups, ledger, watch_commands
 from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.demo.home import demo_home
@@ -27,6 +28,7 @@ from blindfair.cli.options import (
     FinalityDepth,
     JsonFile,
     KeystoreFile,
+    LabelKindName,
     PasswordFile,
     Rpc,
     Text,
@@ -80,8 +82,9 @@ def demo(
         Path | None, typer.Option(metavar="CSV", help="Your own table instead of the clinical trial.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Its column to predict, with two classes.")
+        str | None, typer.Option(metavar="COLUMN", help="Its column to predict: classes, a number or a count.")
     ] = None,
+    label_kind: LabelKindName = None,
     categorical: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column whose numbers are codes, not amounts. May be repeated."),
@@ -104,7 +107,9 @@ def demo(
         str, typer.Option(metavar="NAME", help="What the buyer learns by: logistic, or mlp, a small neural network.")
     ] = "logistic",
     seed: Annotated[int, typer.Option(help="Decides division, trouble and draws of the data.")] = 0,
-    flipped: Annotated[float, typer.Option(help="Share of the seller's labels that the demo flips, 0 to 0.9.")] = 0.3,
+    flipped: Annotated[
+        float, typer.Option(help="Share of the seller's labels that the demo makes wrong, 0 to 0.9.")
+    ] = 0.3,
     duplicates: Annotated[float, typer.Option(help="Copies that the demo adds, as a share, 0 to 0.9.")] = 0.05,
     divisions: Annotated[
         int | None,
@@ -149,6 +154,7 @@ def demo(
         modality=modality,
         records=records,
         label=label,
+        label_kind=label_kind_of(label_kind),
         categorical=tuple(categorical or ()),
         exclude=tuple(exclude or ()),
         text=tuple(text or ()),

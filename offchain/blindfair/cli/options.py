@@ -160,6 +160,16 @@ RememberedFinalityDepth = Annotated[
     int | None,
     typer.Option("--finality-depth", metavar="BLOCKS", help="Change the finality depth."),
 ]
+LabelKindName = Annotated[
+    str | None,
+    typer.Option(
+        "--label-kind",
+        metavar="KIND",
+        help="How the label is read: classes (2 to 64 values), number, or count. If not given, more than 20 different "
+        "numbers are a number, and everything else is classes.",
+    ),
+]
+
 Text = Annotated[
     list[str] | None,
     typer.Option(

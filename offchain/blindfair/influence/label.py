@@ -136,15 +136,15 @@ def read_classes(labels: Sequence[Cell], label: str) -> tuple[PlainCell, ...]:
     """
     counts = Counter(labels)
     found = sorted(counts, key=lambda cell: (isinstance(cell, str), cell if is_number(cell) else 0, str(cell)))
+    are_numbers = len(found) > 2 and all(map(is_number, found))
     if not 2 <= len(found) <= CLASSES_LIMIT:
-        amounts = len(found) > 2 and all(map(is_number, found))
         raise LabelUnusable(
             f"The label {label!r} does not have 2 to {CLASSES_LIMIT} classes",
             expected=f"2 to {CLASSES_LIMIT} different values",
             found=f"{len(found)}: {', '.join(ascii(cell)[:40] for cell in found[:_SHOWN])}"
             + (", ..." if len(found) > _SHOWN else ""),
             hint="list it with `label_kind='number'`"
-            if amounts
+            if are_numbers
             else "name another column, or join its values to classes",
         )
     rare = [cell for cell in found if counts[cell] < RARE]
@@ -153,7 +153,8 @@ def read_classes(labels: Sequence[Cell], label: str) -> tuple[PlainCell, ...]:
             f"The label {label!r} has classes of very few records, which the public manifest would name",
             expected=f"at least {RARE} records of each class",
             found=", ".join(f"{ascii(cell)[:40]} in {counts[cell]}" for cell in rare[:_SHOWN]),
-            hint="leave these records out, or join rare classes to one",
+            hint="leave these records out, or join rare classes to one"
+            + ("; if these are amounts, `label_kind='number'` or `label_kind='count'`" if are_numbers else ""),
         )
     with unusable("The classes of the label cannot be used"):
         return category_values([cell for cell in found if not isinstance(cell, bytes)])

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blindfair.influence.arrays import Floats
+from blindfair.influence.label import LabelKind
 from blindfair.influence.logistic import fit_logistic, hessian, total_loss
 from blindfair.pricing.label_calibration import Scored, probability
 from blindfair.pricing.learners.learner import L2, Examples, joined
@@ -44,6 +45,9 @@ NATS, HALF_SQUARES, COUNT_NATS = UNITS = (
     "nats of the count in the label's unit",
 )
 """Units of a loss: of classes, numbers and counts (`influence.linear_fits`)."""
+
+LOSS_UNITS: Mapping[LabelKind, str] = dict(zip(LabelKind, UNITS, strict=True))
+"""The unit of a loss, and of a score, by the kind of the label."""
 
 _ENDS = ("", "_low", "_high")
 

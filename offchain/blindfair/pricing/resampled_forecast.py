@@ -18,9 +18,8 @@ import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers, Labels
 from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.label import LabelKind
 from blindfair.influence.linear_fits import LinearFit, linear_fit
-from blindfair.pricing.forecast import COUNT_NATS, HALF_SQUARES, NATS, NEIGHBOURHOOD, GainForecast, GainInterval
+from blindfair.pricing.forecast import LOSS_UNITS, NEIGHBOURHOOD, GainForecast, GainInterval
 from blindfair.pricing.learners.learner import L2, Examples, joined
 from blindfair.pricing.valuation import Valuation
 from blindfair.protocol.errors import InvalidOption, LabelUnusable, ShapeMismatch
@@ -38,8 +37,6 @@ MOST_PARAMETERS = 3000
 """With more, sixty fits take minutes."""
 
 _NORMAL = 1.96
-
-_UNITS = {LabelKind.CLASSES: NATS, LabelKind.NUMBER: HALF_SQUARES, LabelKind.COUNT: COUNT_NATS}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +110,7 @@ def resampled_forecast(
     gains = _gains(own, scores, clean, rng)
     mean, half = float(gains.mean()), widening * _NORMAL * float(gains.std(ddof=1))
     loss = GainInterval(mean, mean - half, mean + half)
-    return GainForecast(len(scores), len(own.validation[1]), loss, None, _UNITS[own.schema.label_kind])
+    return GainForecast(len(scores), len(own.validation[1]), loss, None, LOSS_UNITS[own.schema.label_kind])
 
 
 def _gains(own: ResampledBasis, scores: Floats, clean: Floats, rng: np.random.Generator) -> Floats:

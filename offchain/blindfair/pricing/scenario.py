@@ -2,9 +2,11 @@
 
     table --make_scenario--> buyer's training 5 %, validation 10 %, test 30 %, offer 55 % of each class
 
+Of a label that is a number or a count, the records above its median and the others are divided like two classes.
+
 The buyer is small, the test set belongs to neither party, and only the offer is troubled: a share of its labels is
-flipped, then copies of some of its records are added (of flipped ones too) and all is shuffled. `Truth` says which;
-neither party sees it. Not here: scores and choices.
+made wrong, of two classes flipped (`spoilt_labels`), then copies of some of its records are added (of wrong ones too)
+and all is shuffled. `Truth` says which; neither party sees it. Not here: scores and choices.
 """
 
 from dataclasses import dataclass
@@ -13,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Integers
+from blindfair.influence.features import as_numbers
+from blindfair.influence.label import LabelKind, NumberTarget, choose_label_kind, read_classes
 from blindfair.influence.table import Table
+from blindfair.pricing.spoilt_labels import spoilt_labels
 from blindfair.protocol.errors import InvalidOption, LabelUnusable, NoRecords
 from blindfair.protocol.records import Cell, Row
 
@@ -22,7 +27,7 @@ RECORDS_NEEDED = 200
 """Fewer give a validation set too small to judge an offer by."""
 
 CLASS_NEEDED = 20
-"""Records of the rarer class: each part then has at least one."""
+"""Records of the rarest class: each part then has at least one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +53,7 @@ class Scenario:
 
     columns: tuple[str, ...]
     label: str
+    label_kind: LabelKind
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
     offer: tuple[Row, ...]
@@ -55,23 +61,30 @@ class Scenario:
     truth: Truth
 
 
-def make_scenario(table: Table, seed: int, *, flip_share: float = 0.3, duplicate_share: float = 0.1) -> Scenario:
+def make_scenario(
+    table: Table,
+    seed: int,
+    *,
+    flip_share: float = 0.3,
+    duplicate_share: float = 0.1,
+    label_kind: LabelKind | None = None,
+) -> Scenario:
     """Divide and trouble a table. The same table, seed and shares give the same scenario on every machine.
 
-    `flip_share` of the offered records get the other label; `duplicate_share` times their number of copies are added.
-    Raises InvalidOption for a share outside 0 ... 0.9, NoRecords for fewer than 200 records, LabelUnusable for a label
-    that has not two classes, or fewer than 20 records of one.
+    `flip_share` of the offered records get a wrong label; `duplicate_share` times their number of copies are added.
+    The label is of `label_kind`, or of the kind that `choose_label_kind` finds. Raises InvalidOption for a share
+    outside 0 ... 0.9, NoRecords for fewer than 200 records, LabelUnusable for a label that is not of its kind, and for
+    fewer than 20 records of one class, or with a number above the median, or not above it.
     """
     for name, share in (("flipped labels", flip_share), ("duplicates", duplicate_share)):
         if not 0 <= share <= 0.9:
             raise InvalidOption(f"The share of {name} is out of range", expected="0 ... 0.9", found=share)
+    kind = choose_label_kind(table.labels()) if label_kind is None else label_kind
     rng = np.random.default_rng(seed)
-    train, validation, test, offer = _divide(table, rng)
+    train, validation, test, offer = _divide(table, kind, rng)
     place = table.columns.index(table.label)
-    classes = sorted({row[place] for row in table.rows}, key=repr)
-    flipped = np.zeros(len(offer), dtype=np.bool_)
-    flipped[rng.choice(len(offer), round(flip_share * len(offer)), replace=False)] = True
-    rows = [_relabelled(row, place, classes) if flip else row for row, flip in zip(offer, flipped, strict=True)]
+    labels, flipped = spoilt_labels([row[place] for row in offer], kind, flip_share, rng)
+    rows = [(*row[:place], label, *row[place + 1 :]) for row, label in zip(offer, labels, strict=True)]
     copied = rng.choice(len(offer), round(duplicate_share * len(offer)), replace=False)
     sources = np.concatenate([np.arange(len(offer)), copied])
     order = rng.permutation(sources.size)
@@ -81,6 +94,7 @@ def make_scenario(table: Table, seed: int, *, flip_share: float = 0.3, duplicate
     return Scenario(
         table.columns,
         table.label,
+        kind,
         train,
         validation,
         tuple(rows[source] for source in sources[order]),
@@ -89,7 +103,7 @@ def make_scenario(table: Table, seed: int, *, flip_share: float = 0.3, duplicate
     )
 
 
-def _divide(table: Table, rng: np.random.Generator) -> tuple[tuple[Row, ...], ...]:
+def _divide(table: Table, kind: LabelKind, rng: np.random.Generator) -> tuple[tuple[Row, ...], ...]:
     if len(table.rows) < RECORDS_NEEDED:
         raise NoRecords(
             "The table is too small to divide",
@@ -97,24 +111,8 @@ def _divide(table: Table, rng: np.random.Generator) -> tuple[tuple[Row, ...], ..
             found=len(table.rows),
             hint="buyer, seller and test set need a part each; use a larger table",
         )
-    labels = table.labels()
-    if len(set(labels)) != 2:
-        raise LabelUnusable(
-            f"The demo divides two classes, and column {table.label!r} has others",
-            expected="2 different values",
-            found=len(set(labels)),
-            hint="name another column; seller list and buyer evaluate take more classes, and numbers",
-        )
     parts: list[list[int]] = [[], [], [], []]
-    for value in sorted(set(labels), key=repr):
-        members = np.array([number for number, label in enumerate(labels) if label == value])
-        if members.size < CLASS_NEEDED:
-            raise LabelUnusable(
-                f"Class {value!r} is too rare to divide",
-                expected=f"at least {CLASS_NEEDED} records",
-                found=members.size,
-                hint="buyer, seller and test set need some of it each; use a larger table or another label",
-            )
+    for members in _strata(table, kind):
         shares = (TRAIN_SHARE, VALIDATION_SHARE, TEST_SHARE)
         ends = np.cumsum([max(1, round(share * members.size)) for share in shares])
         for part, numbers in zip(parts, np.split(rng.permutation(members), ends), strict=True):
@@ -122,6 +120,36 @@ def _divide(table: Table, rng: np.random.Generator) -> tuple[tuple[Row, ...], ..
     return tuple(tuple(table.rows[number] for number in rng.permutation(part)) for part in parts)
 
 
-def _relabelled(row: Row, place: int, classes: list[Cell]) -> Row:
-    other = classes[1] if row[place] == classes[0] else classes[0]
-    return (*row[:place], other, *row[place + 1 :])
+def _strata(table: Table, kind: LabelKind) -> list[Integers]:
+    """The records of each class, or with the lower and the upper numbers: each part gets its share. Raises
+    LabelUnusable."""
+    labels = table.labels()
+    if kind is LabelKind.CLASSES:
+        read_classes(labels, table.label)
+        by_class: dict[Cell, list[int]] = {}
+        for number, label in enumerate(labels):
+            by_class.setdefault(label, []).append(number)
+        classes = sorted(by_class, key=repr)
+        for value in classes:
+            _check_enough(len(by_class[value]), f"Class {value!r} is too rare to divide", "some of it")
+        return [np.array(by_class[value], dtype=np.int64) for value in classes]
+    NumberTarget.infer(kind, labels, table.label)
+    numbers = as_numbers(labels)
+    middle = np.median(numbers)
+    # Where many records have the median itself, one of the two may leave nothing on a side.
+    above = max(numbers > middle, numbers >= middle, key=lambda upper: min(upper.sum(), (~upper).sum()))
+    parts = [np.flatnonzero(side).astype(np.int64) for side in (~above, above)]
+    _check_enough(
+        min(part.size for part in parts), f"Too few records have another {table.label!r} than most", "some of them"
+    )
+    return parts
+
+
+def _check_enough(records: int, what: str, some: str) -> None:
+    if records < CLASS_NEEDED:
+        raise LabelUnusable(
+            what,
+            expected=f"at least {CLASS_NEEDED} records",
+            found=records,
+            hint=f"buyer, seller and test set need {some} each; use a larger table or another label",
+        )

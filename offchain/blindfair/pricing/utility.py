@@ -3,9 +3,9 @@
 For each seed the table is divided and troubled (`scenario`), scores are computed on the integers that a blind
 evaluation works with and seen through the noise of their bits, a share of the offer is bought, and a model is fitted to
 all the buyer's own records (training and validation) and the bought ones. Compared are the same number of records
-bought at random from the offer as listed, and of records without flipped labels and duplicates, which nobody could
-know: a bound. The judge is the AUC on a test set that belongs to neither party. Not here: the blind evaluation itself,
-which a test shows to give equal scores.
+bought at random from the offer as listed, and of records without wrong labels and duplicates, which nobody could
+know: a bound. The judge is a test set that belongs to neither party, by the measure of the label (`quality`). Not here:
+the blind evaluation itself, which a test shows to give equal scores.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -16,9 +16,11 @@ from scipy.special import stdtrit
 
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.label import LabelKind
 from blindfair.influence.table import Table
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import Examples, Learner, LogisticLearner, joined
+from blindfair.pricing.quality import Quality, quality_of
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
@@ -38,16 +40,16 @@ PLAIN_MODULUS = 2**32 - 2**18
 
 @dataclass(frozen=True, slots=True)
 class SeedOutcome:
-    """One seed. The AUC after a purchase is one number for each share bought, the mean of several purchases.
+    """One seed. The quality after a purchase is one number for each share bought, the mean of several purchases.
 
-    `flipped_label_auc` is how well the score tells right labels from flipped ones (1 perfectly, 0.5 not at all), none
-    where nothing was flipped. `bad_share_bought` is the true share of flipped labels in the purchase by score.
+    `flipped_label_auc` is how well the score tells right labels from wrong ones (1 perfectly, 0.5 not at all), none
+    where none is wrong. `bad_share_bought` is the true share of wrong labels in the purchase by score.
     """
 
-    auc_before: float
-    auc_by_score: tuple[float, ...]
-    auc_random: tuple[float, ...]
-    auc_clean: tuple[float, ...]
+    before: float
+    by_score: tuple[float, ...]
+    at_random: tuple[float, ...]
+    clean: tuple[float, ...]
     bad_share_bought: tuple[float, ...]
     flipped_label_auc: float | None
     bad_share_estimated: float
@@ -56,40 +58,47 @@ class SeedOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Utility:
-    """The outcomes of all seeds for the same shares of the offer bought."""
+    """The outcomes of all seeds for the same shares of the offer bought, by one measure of quality."""
 
     shares: tuple[float, ...]
     outcomes: tuple[SeedOutcome, ...]
+    quality: Quality
 
     def curve(self, arm: str) -> Floats:
         """A field of every outcome: `n_seeds x n_shares` where it is one for each share bought, else `n_seeds`."""
         return np.array([getattr(outcome, arm) for outcome in self.outcomes], dtype=np.float64)
 
     def gain_over_random_ci95(self) -> tuple[float, float]:
-        """Gain in AUC of choosing by score over choosing at random, at the first share.
+        """Gain in quality of choosing by score over choosing at random, at the first share.
 
         It is the 95 % interval, over seeds, of the paired difference.
         """
-        return _ci95((self.curve("auc_by_score") - self.curve("auc_random"))[:, 0])
+        return _ci95((self.curve("by_score") - self.curve("at_random"))[:, 0])
 
     def gain_over_before_ci95(self) -> tuple[float, float]:
-        """Gain in AUC of buying by score over buying nothing, with the same kind of interval."""
-        return _ci95(self.curve("auc_by_score")[:, 0] - self.curve("auc_before"))
+        """Gain in quality of buying by score over buying nothing, with the same kind of interval."""
+        return _ci95(self.curve("by_score")[:, 0] - self.curve("before"))
 
     def gain_of_clean_ci95(self) -> tuple[float, float]:
-        """Gain in AUC of clean records over records at random, with the same kind of interval."""
-        return _ci95((self.curve("auc_clean") - self.curve("auc_random"))[:, 0])
+        """Gain in quality of clean records over records at random, with the same kind of interval."""
+        return _ci95((self.curve("clean") - self.curve("at_random"))[:, 0])
 
     def to_document(self) -> Document:
-        """The block `utility` of the result file: means over seeds, at the first share."""
+        """The block `utility` of the result file: means over seeds, at the first share.
+
+        Four names begin with the measure: `auc_before` of two classes, `accuracy_before` of more, `r2_before` of a
+        number, `d2_before` of a count.
+        """
         flipped = [o.flipped_label_auc for o in self.outcomes if o.flipped_label_auc is not None]
+        measure = self.quality.key
         return {
             "seeds": len(self.outcomes),
             "share_bought": self.shares[0],
-            "auc_before": _mean([o.auc_before for o in self.outcomes]),
-            "auc_by_score": _mean([o.auc_by_score[0] for o in self.outcomes]),
-            "auc_random": _mean([o.auc_random[0] for o in self.outcomes]),
-            "auc_clean": _mean([o.auc_clean[0] for o in self.outcomes]),
+            "measure": measure,
+            f"{measure}_before": _mean([o.before for o in self.outcomes]),
+            f"{measure}_by_score": _mean([o.by_score[0] for o in self.outcomes]),
+            f"{measure}_random": _mean([o.at_random[0] for o in self.outcomes]),
+            f"{measure}_clean": _mean([o.clean[0] for o in self.outcomes]),
             "gain_over_before_ci95": list(self.gain_over_before_ci95()),
             "gain_over_random_ci95": list(self.gain_over_random_ci95()),
             "flipped_label_auc": _mean(flipped) if flipped else None,
@@ -118,6 +127,7 @@ def measure_utility(
     flip_share: float = 0.3,
     duplicate_share: float = 0.1,
     categorical: Collection[str] = (),
+    label_kind: LabelKind | None = None,
     learner: Learner | None = None,
     bits: Sequence[int] = DEFAULT_BITS,
     max_bits: int = 0,
@@ -125,7 +135,8 @@ def measure_utility(
 ) -> Utility:
     """Measure on a table, for 2 seeds or more. Deterministic. `on_seed` is called after each.
 
-    `bits` are those of score and class, `max_bits` what a class may be asked with (`prepare_valuation`).
+    The label is of `label_kind`, or of the kind that `choose_label_kind` finds. `bits` are those of score and class,
+    `max_bits` what a class may be asked with (`prepare_valuation`).
 
     Raises InvalidOption for fewer seeds or a share outside 0 ... 1, and what `make_scenario`, `scenario_schema` and
     `prepare_valuation` raise.
@@ -137,16 +148,23 @@ def measure_utility(
     learner = LogisticLearner() if learner is None else learner
     outcomes = []
     for seed in seeds:
-        scenario = make_scenario(table, seed, flip_share=flip_share, duplicate_share=duplicate_share)
-        outcomes.append(_run(scenario, np.random.default_rng([seed, 1]), shares, categorical, learner, bits, max_bits))
+        scenario = make_scenario(
+            table, seed, flip_share=flip_share, duplicate_share=duplicate_share, label_kind=label_kind
+        )
+        schema = scenario_schema(scenario, categorical)
+        rng = np.random.default_rng([seed, 1])
+        outcomes.append(_run(scenario, schema, rng, shares, learner.for_label(schema), bits, max_bits))
         on_seed()
-    return Utility(tuple(shares), tuple(outcomes))
+    # The seeds have schemas of their own, all of one kind of label.
+    return Utility(tuple(shares), tuple(outcomes), quality_of(schema))
 
 
-def retrained_auc(own: Examples, bought: Examples, test: Examples, learner: Learner | None = None) -> float:
-    """AUC on the test records of a model fitted to the buyer's own and the bought records."""
-    learner = LogisticLearner() if learner is None else learner
-    return auc(test[1] == 1, learner.margins(learner.fit(joined(own, bought)), test[0]))
+def retrained_quality(own: Examples, bought: Examples, test: Examples, quality: Quality, learner: Learner) -> float:
+    """Quality on the test records of a model fitted to the buyer's own and the bought records.
+
+    `learner` is the one for the label (`Learner.for_label`).
+    """
+    return quality.measure(learner.margins(learner.fit(joined(own, bought)), test[0]), test[1])
 
 
 def scenario_schema(scenario: Scenario, categorical: Collection[str] = ()) -> FeatureSchema:
@@ -155,14 +173,16 @@ def scenario_schema(scenario: Scenario, categorical: Collection[str] = ()) -> Fe
     Raises what `FeatureSchema.infer` raises.
     """
     rows = list(dict.fromkeys(scenario.offer))
-    return FeatureSchema.infer(rows, scenario.columns, scenario.label, categorical=categorical)
+    return FeatureSchema.infer(
+        rows, scenario.columns, scenario.label, categorical=categorical, label_kind=scenario.label_kind
+    )
 
 
 def _run(
     scenario: Scenario,
+    listed: FeatureSchema,
     rng: np.random.Generator,
     shares: Sequence[float],
-    categorical: Collection[str],
     learner: Learner,
     bits: Sequence[int],
     max_bits: int,
@@ -170,19 +190,19 @@ def _run(
     valuation = prepare_valuation(
         scenario.train,
         scenario.validation,
-        scenario_schema(scenario, categorical),
+        listed,
         plain_modulus=PLAIN_MODULUS,
         rng=rng,
         learner=learner,
         bits=bits,
         max_bits=max_bits,
     )
-    schema = valuation.model.schema
+    schema, quality = valuation.model.schema, quality_of(listed)
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
     offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)
 
     def after(bought: Integers) -> float:
-        return retrained_auc(own, (offer[0][bought], offer[1][bought]), test, learner)
+        return retrained_quality(own, (offer[0][bought], offer[1][bought]), test, quality, learner)
 
     integers = valuation.seen_scores(scenario.offer, rng)
     offered = valuation.read(integers)
@@ -203,10 +223,10 @@ def _run(
     distinct = ~truth.duplicate
     flips = truth.flipped[distinct]
     return SeedOutcome(
-        auc_before=after(everything[:0]),
-        auc_by_score=tuple(by_score),
-        auc_random=tuple(at_random),
-        auc_clean=tuple(clean),
+        before=after(everything[:0]),
+        by_score=tuple(by_score),
+        at_random=tuple(at_random),
+        clean=tuple(clean),
         bad_share_bought=tuple(bad),
         flipped_label_auc=auc(~flips, offered.scores[distinct]) if flips.any() else None,
         bad_share_estimated=trust.bad_share,

@@ -17,14 +17,15 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.label import LabelKind
-from blindfair.influence.linear_fits import linear_fit
 from blindfair.pricing.functions import UniformPricing
-from blindfair.pricing.learners import L2, Examples, joined
+from blindfair.pricing.learners import LinearLearner
+from blindfair.pricing.quality import quality_of
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import TEST_SHARE, TRAIN_SHARE, VALIDATION_SHARE
 from blindfair.pricing.selection import Method, select
+from blindfair.pricing.spoilt_labels import spoilt_labels
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.utility import PLAIN_MODULUS, mean_and_margin
+from blindfair.pricing.utility import PLAIN_MODULUS, mean_and_margin, retrained_quality
 from blindfair.pricing.valuation import prepare_valuation
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.quantities import Wei
@@ -42,8 +43,6 @@ MOST = 2000
 _DRAWS = 5
 """Purchases of each kind that a seed averages over."""
 
-_QUALITY = {LabelKind.CLASSES: "accuracy", LabelKind.NUMBER: "R2", LabelKind.COUNT: "D2"}
-
 
 @dataclass(frozen=True, slots=True)
 class LabelledData:
@@ -57,6 +56,10 @@ class LabelledData:
     def columns(self) -> tuple[str, ...]:
         """Names by place."""
         return (*(f"x{place}" for place in range(len(self.rows[0]) - 1)), "y")
+
+    def schema(self, rows: Sequence[Row]) -> FeatureSchema:
+        """The preprocessing that a seller of these rows publishes."""
+        return FeatureSchema.infer(rows, self.columns, "y", label_kind=self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +121,16 @@ def run(data: LabelledData, seed: int) -> LabelOutcome:
     ends = np.cumsum([round(share * len(order)) for share in (TRAIN_SHARE, VALIDATION_SHARE, TEST_SHARE)])
     train, validation, test, honest = ([data.rows[place] for place in part] for part in np.split(order, ends))
     offer, wrong = _spoilt(honest, data, rng)
-    schema = FeatureSchema.infer(offer, data.columns, "y", label_kind=data.kind)
+    schema = data.schema(offer)
     made = prepare_valuation(train, validation, schema, plain_modulus=PLAIN_MODULUS, rng=rng)
     trust = calibrated_trust(made.read(made.seen_scores(offer, rng)), made.right, made.wrong)
-    own, offered, tests = (schema.encode(rows) for rows in ([*train, *validation], offer, test))
+    learner, quality = LinearLearner(schema), quality_of(schema)
+    own, offered, tests = (learner.encode(schema, rows) for rows in ([*train, *validation], offer, test))
     count = round(BOUGHT_SHARE * len(offer))
     everything, right = np.arange(len(offer)), np.flatnonzero(~wrong)
 
     def after(bought: Integers) -> float:
-        return _quality(schema, joined(own, (offered[0][bought], offered[1][bought])), tests)
+        return retrained_quality(own, (offered[0][bought], offered[1][bought]), tests, quality, learner)
 
     purchases = [_bought(everything, trust.weights, count, rng) for _ in range(_DRAWS)]
     sizes = [min(len(bought), len(right)) for bought in purchases]
@@ -142,36 +146,14 @@ def run(data: LabelledData, seed: int) -> LabelOutcome:
 
 
 def _spoilt(rows: Sequence[Row], data: LabelledData, rng: np.random.Generator) -> tuple[list[Row], NDArray[np.bool_]]:
-    """The offer with wrong labels: other classes, all alike, or the numbers of other records that differ."""
-    wrong = np.zeros(len(rows), dtype=np.bool_)
-    wrong[rng.choice(len(rows), round(WRONG_SHARE * len(rows)), replace=False)] = True
-    labels = [row[-1] for row in rows]
-    pool = sorted(set(labels), key=repr) if data.kind is LabelKind.CLASSES else labels
-    found = []
-    for row, spoil in zip(rows, wrong, strict=True):
-        others = [label for label in pool if label != row[-1]] if spoil else [row[-1]]
-        found.append((*row[:-1], others[int(rng.integers(len(others)))]))
-    return found, wrong
+    """The offer with wrong labels, and which these are."""
+    labels, wrong = spoilt_labels([row[-1] for row in rows], data.kind, WRONG_SHARE, rng)
+    return [(*row[:-1], label) for row, label in zip(rows, labels, strict=True)], wrong
 
 
 def _bought(records: Integers, weights: Floats, count: int, rng: np.random.Generator) -> Integers:
     pricing = UniformPricing(Wei(1), Wei(0))
     return np.array(select(Method.TRUST, records, weights, pricing, Wei(count), rng).records, dtype=np.int64)
-
-
-def _quality(schema: FeatureSchema, own: Examples, test: Examples) -> float:
-    """Accuracy of classes; of numbers the part of the best constant's loss that the model takes off."""
-    model = linear_fit(schema)
-    theta = model.fit(*own, L2)
-    if schema.target is None:
-        logits = test[0] @ theta.reshape(len(schema.classes), -1).T
-        return float((logits.argmax(axis=1) == test[1]).mean())
-    # Of counts the loss of a perfect prediction is not zero.
-    floor = 0.0
-    if schema.label_kind is LabelKind.COUNT:
-        floor = float(np.mean(test[1] - test[1] * np.log(np.where(test[1] > 0, test[1], 1.0))))
-    left = float(model.losses(theta, *test).mean()) - floor
-    return 1 - left / (float(model.constant_losses(test[1]).mean()) - floor)
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -185,6 +167,7 @@ def write_labels(folder: Path, *, quick: bool = False) -> Document:
     lines = []
     for name, load in DATA.items():
         data = load()
+        quality = quality_of(data.schema(data.rows)).name
         outcomes = [run(data, seed) for seed in range(seeds)]
         columns = {field: np.array([getattr(one, field) for one in outcomes]) for field in LabelOutcome.__slots__}
         gain, margin = mean_and_margin(columns["by_score"] - columns["at_random"])
@@ -192,7 +175,7 @@ def write_labels(folder: Path, *, quick: bool = False) -> Document:
         means = {field: float(values.mean()) for field, values in columns.items()}
         results[name] = {**means, "gain": float(gain), "margin": float(margin), "records": len(data.rows)}
         lines.append(
-            f"| {name}, {data.what} | {_QUALITY[data.kind]} | {means['before']:.3f} | {means['at_random']:.3f} | "
+            f"| {name}, {data.what} | {quality} | {means['before']:.3f} | {means['at_random']:.3f} | "
             f"{means['by_score']:.3f} | {gain:+.3f} ± {margin:.3f} | {limit:+.3f} ± {limit_margin:.3f} | "
             f"{means['telling']:.2f} | {means['wrong_bought']:.2f} | {means['wrong_estimated']:.2f} |"
         )

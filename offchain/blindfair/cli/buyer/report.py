@@ -12,6 +12,7 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.evaluation_cost import EvaluationCost
 from blindfair.agents.buyer.selecting import NOT_AUDITED
 from blindfair.agents.buyer.valuer import Choice
+from blindfair.agents.evaluation.preprocessing import holds_texts, listed_schema
 from blindfair.agents.policy import BuyerPolicy
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.journal_summary import BuyerSummary, buyer_summary
@@ -36,6 +37,7 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.influence.arrays import Floats
 from blindfair.influence.written import unread_columns
+from blindfair.pricing.forecast import LOSS_UNITS, NATS
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import NodeFailure, OfferTooSmall, WrongContract
 from blindfair.protocol.fields import hex_text
@@ -150,8 +152,8 @@ def scored(units: Units) -> str:
 def evaluation_document(
     evaluated: Evaluated, choice: Choice, scores: Floats, refused: OfferTooSmall | None
 ) -> Document:
-    """Scores in nats, positive = helpful; what they advise, and on what that rests. `refused` says why that will not be
-    bought, if it will not."""
+    """Scores in the unit of the label's loss, positive = helpful; what they advise, and on what that rests. `refused`
+    says why that will not be bought, if it will not."""
     low, median, high = (float(value) for value in np.percentile(scores, [0, 50, 100]))
     return {
         "can_be_audited": refused is None and not evaluated.units.is_total,
@@ -178,14 +180,15 @@ def show_evaluation(
     prices: Money,
 ) -> None:
     """The same for people."""
+    manifest = evaluated.listing.manifest
     low, median, high = np.percentile(scores, [0, 50, 100])
     numbers = choice.numbers
     lines.item(
         "scores",
-        f"of {scored(evaluated.units)}, positive = helpful, in nats: {low:+.3f} to "
+        f"of {scored(evaluated.units)}, positive = helpful, in {_score_unit(manifest)}: {low:+.3f} to "
         f"{high:+.3f}, median {median:+.3f}, {float((scores > 0).mean()):.0%} positive",
     )
-    cost = EvaluationCost.of(evaluated.listing.manifest, evaluated.request)
+    cost = EvaluationCost.of(manifest, evaluated.request)
     lines.item("told", f"{bits_text(cost)}; {paid_text(evaluated, prices)}")
     lines.item(
         "trust",
@@ -213,6 +216,12 @@ def show_evaluation(
         lines.item("but", with_flags(reason), style="yellow")
     if refused is not None:
         lines.item("but", f"this will not be bought. {with_flags(str(refused))}", style="yellow")
+
+
+def _score_unit(manifest: Manifest) -> str:
+    if manifest.preprocessing is None or holds_texts(manifest):
+        return NATS
+    return LOSS_UNITS[listed_schema(manifest).label_kind]
 
 
 def show_costs(lines: Lines, buyer: Buyer, choice: Choice, price: Wei, prices: Money) -> None:

@@ -35,7 +35,7 @@ def run_demo(
     """
     shares = (SHARE, *CURVE) if report else (SHARE,)
     options = job.options
-    learner = LEARNERS[options.model]()
+    learner = LEARNERS[options.model]().for_label(job.schema)
     seconds: dict[str, float] = {}
     files: dict[str, bytes] = {}
     with one_thread(), opened_world(directory, screen, options.rpc, accounts) as world:
@@ -73,6 +73,7 @@ def _measure(job: Prepared, screen: DemoScreen, shares: tuple[float, ...], learn
             flip_share=job.options.flipped,
             duplicate_share=job.options.duplicates,
             categorical=job.codes,
+            label_kind=job.scenario.label_kind,
             learner=learner,
             on_seed=advance,
         )

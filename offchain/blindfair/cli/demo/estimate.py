@@ -16,8 +16,9 @@ from blindfair.blind.estimate import estimate
 from blindfair.blind.plan import plan
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.learners import Learner
+from blindfair.pricing.quality import AUC, quality_of
 from blindfair.pricing.scenario import Scenario
-from blindfair.pricing.utility import retrained_auc
+from blindfair.pricing.utility import retrained_quality
 
 _ARMS = 3
 """Ways of selecting: by score, at random, clean only."""
@@ -43,20 +44,29 @@ def estimate_demo(
     seeds: int,
     shares: Sequence[float],
 ) -> DemoEstimate:
-    """Estimate a demo that measures its utility over so many seeds and shares bought, on the machine of `costs`."""
+    """Estimate a demo that measures its utility over so many seeds and shares bought, on the machine of `costs`.
+
+    `learner` is the one for the label (`Learner.for_label`).
+    """
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
     offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)
     dimension = learner.dimension(schema, len(own[0]))
-    chosen = plan(len(scenario.offer), dimension, QUERIES)
-    blind = estimate(chosen.parameters, len(scenario.offer), dimension, QUERIES, costs)
+    quality = quality_of(schema)
+    # The class is asked of two classes alone.
+    queries = QUERIES if quality is AUC else 1
+    chosen = plan(len(scenario.offer), dimension, queries)
+    blind = estimate(chosen.parameters, len(scenario.offer), dimension, queries, costs)
+    nothing = offer[0][:0], offer[1][:0]
+    # The first fit takes what loading the libraries takes.
+    retrained_quality(own, nothing, test, quality, learner)
     seconds = 0.0
     for share in shares:
         bought = round(share * len(scenario.offer))
         began = time.perf_counter()
-        retrained_auc(own, (offer[0][:bought], offer[1][:bought]), test, learner)
+        retrained_quality(own, (offer[0][:bought], offer[1][:bought]), test, quality, learner)
         seconds += _ARMS * learner.draws * (time.perf_counter() - began)
     began = time.perf_counter()
-    retrained_auc(own, (offer[0][:0], offer[1][:0]), test, learner)
+    retrained_quality(own, nothing, test, quality, learner)
     seconds += (learner.folds + 2) * (time.perf_counter() - began)
     return DemoEstimate(
         upload_bytes=blind.upload_bytes,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 
 import blindfair
@@ -57,9 +58,13 @@ def _check_untouched(directory: Path) -> None:
         )
 
 
+def _written(value: object) -> str:
+    return str(value.value if isinstance(value, Enum) else value)
+
+
 def _remember(path: Path, options: DemoOptions, traded: Digest) -> None:
     wanted = {
-        "options": json_value(json.dumps(asdict(options), default=str)),
+        "options": json_value(json.dumps(asdict(options), default=_written)),
         "table": traded.hex(),
         "version": blindfair.__version__,
     }

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from blindfair.api.amounts import ETHER_UNIT, show_ether
 from blindfair.api.defaults import MODELS, TABLE_MODELS, check_model
+from blindfair.cli.flags import flag_of
+from blindfair.influence.label import LabelKind
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption, OfferTooSmall
 from blindfair.protocol.quantities import Wei
 
@@ -35,7 +37,7 @@ selection are fake (PROTOCOL 5.5). They are bought first, as a sample (PROTOCOL 
 
 _LARGEST_SHARE = 0.9
 _MOST_DIVISIONS = 1000
-_OF_TABLES = ("records", "label", "categorical", "exclude", "text", "model", "flipped", "duplicates")
+_OF_TABLES = ("records", "label", "label_kind", "categorical", "exclude", "text", "model", "flipped", "duplicates")
 
 
 def check_modality(name: str) -> None:
@@ -61,6 +63,7 @@ class DemoOptions:
 
     records: Path | None = None
     label: str | None = None
+    label_kind: LabelKind | None = None
     categorical: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
@@ -107,7 +110,7 @@ class DemoOptions:
     def _check_modality(self) -> None:
         check_modality(self.modality)
         defaults = {each.name: each.default for each in fields(self)}
-        given = [f"--{name}" for name in _OF_TABLES if getattr(self, name) != defaults[name]]
+        given = [flag_of(name) for name in _OF_TABLES if getattr(self, name) != defaults[name]]
         if self.modality in TEXTS and given:
             raise InvalidOption(
                 "These options are about tables, and the demo of texts has its own",
@@ -124,9 +127,9 @@ class DemoOptions:
                 found="--records alone" if self.label is None else "--label alone",
                 hint="blindfair demo --records mine.csv --label outcome",
             )
-        if self.records is None and (self.categorical or self.exclude or self.text):
+        if self.records is None and (self.categorical or self.exclude or self.text or self.label_kind):
             raise InvalidOption(
-                "--categorical, --exclude and --text are for a table of your own",
+                "--categorical, --exclude, --label-kind and --text are for a table of your own",
                 expected="--records and --label as well",
                 found="neither",
                 hint="blindfair demo --records mine.csv --label outcome --exclude id",

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _BOUGHT, _REST, _RANDOM, _CLEAN = "#1b6ca8", "#d5dbe1", "#8a8a8a", "#3a9d5d"
 _ARMS = (
-    ("auc_clean", "clean only: nobody could know", _CLEAN),
-    ("auc_by_score", "by blind score", _BOUGHT),
-    ("auc_random", "at random", _RANDOM),
+    ("clean", "clean only: nobody could know", _CLEAN),
+    ("by_score", "by blind score", _BOUGHT),
+    ("at_random", "at random", _RANDOM),
 )
 _BINS = 48
 _DOTS_PER_INCH = 130
@@ -68,19 +68,20 @@ def draw_sources(offered: Mapping[str, int], bought: Mapping[str, int]) -> bytes
 
 
 def draw_utility(utility: Utility) -> bytes:
-    """What a purchase adds to the AUC of the buyer's own model, by the share of the offer bought, as PNG.
+    """What a purchase adds to the quality of the buyer's own model, by the share of the offer bought, as PNG.
 
-    Gains are paired: the AUC after less the AUC before, of the same seed. Differences between seeds, far greater than
-    any gain, are thus left out. Bands are 95 % intervals of the mean over seeds.
+    Gains are paired: the quality after less the one before, of the same seed. Differences between seeds, far greater
+    than any gain, are thus left out. Bands are 95 % intervals of the mean over seeds.
     """
+    name = utility.quality.name
     figure, axes = _sheet(
         f"What buying adds to the buyer's model: mean over {len(utility.outcomes)} seeds, with 95 % bands",
         "share of the offer bought",
-        "AUC after less AUC before, same seed",
+        f"{name} after less {name} before, same seed",
     )
     order = np.argsort(utility.shares)
     shares = np.array(utility.shares)[order]
-    before = utility.curve("auc_before")[:, np.newaxis]
+    before = utility.curve("before")[:, np.newaxis]
     for arm, label, colour in _ARMS:
         mean, margin = mean_and_margin(utility.curve(arm)[:, order] - before)
         axes.plot(shares, mean, marker="o", markersize=4, color=colour, label=label)

@@ -3,16 +3,20 @@
 All that can be wrong with a table is found here, in a second, before the libraries that take ten are loaded.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 
 import numpy as np
 
+from blindfair.api.defaults import MODELS
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.influence.encoding import FeatureSchema
+from blindfair.influence.label import LabelKind, NumberTarget
+from blindfair.influence.robust import RARE
 from blindfair.influence.table import Table, read_table
 from blindfair.pricing.scenario import Scenario, Truth, make_scenario
-from blindfair.protocol.errors import InvalidOption, TooLarge
+from blindfair.protocol.errors import InvalidOption, LabelUnusable, TooLarge
 from blindfair.protocol.hashing import sha256
 from blindfair.protocol.quantities import Digest
 from blindfair.protocol.records import Row, encode_row
@@ -30,6 +34,9 @@ RECORD_LIMIT = 20_000
 
 FEATURE_LIMIT = 256
 """Features that the demo takes: each is a ciphertext of the query, and costs the square of their number in each fit."""
+
+ENTRY_LIMIT = 1024
+"""Entries of a gradient row that the demo scores: one more, and the query is a hundred megabytes instead of four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +81,17 @@ def prepare(options: DemoOptions) -> Prepared:
     Raises what `read_table`, `make_scenario` and `FeatureSchema.infer` raise, and TooLarge.
     """
     table = _load(options)
-    troubled = make_scenario(table, options.seed, flip_share=options.flipped, duplicate_share=options.duplicates)
+    troubled = _divided(table, options, options.seed)
     scenario = without_copies(troubled)
+    _check_model(options, scenario)
+    _check_divisions(table, options, scenario)
     schema = FeatureSchema.infer(
         scenario.offer,
         scenario.columns,
         scenario.label,
         categorical=_codes(options),
         excluded=table.identifiers(),
+        label_kind=scenario.label_kind,
     )
     if schema.width > FEATURE_LIMIT:
         raise TooLarge(
@@ -89,6 +99,14 @@ def prepare(options: DemoOptions) -> Prepared:
             expected=f"at most {FEATURE_LIMIT}",
             found=schema.width,
             hint="leave columns out with --exclude, those with many categories first",
+        )
+    if options.model == MODELS[0] and schema.row_width > ENTRY_LIMIT:
+        raise TooLarge(
+            f"A record has more numbers than the demo scores: {schema.width} features, bias included, for each of "
+            f"{len(schema.classes)} classes",
+            expected=f"at most {ENTRY_LIMIT:,}",
+            found=f"{schema.row_width:,}",
+            hint="leave columns out with --exclude, or learn by --model mlp, which projects rows to fewer numbers",
         )
     name = TRIAL_NAME if options.records is None else str(options.records)
     return Prepared(options, name, table, scenario, schema, len(troubled.offer) - len(scenario.offer))
@@ -105,6 +123,52 @@ def without_copies(scenario: Scenario) -> Scenario:
         offer=tuple(scenario.offer[number] for number in kept),
         truth=Truth(scenario.truth.flipped[kept], np.arange(kept.size)),
     )
+
+
+def _divided(table: Table, options: DemoOptions, seed: int) -> Scenario:
+    return make_scenario(
+        table,
+        seed,
+        flip_share=options.flipped,
+        duplicate_share=options.duplicates,
+        label_kind=options.label_kind,
+    )
+
+
+def _check_model(options: DemoOptions, scenario: Scenario) -> None:
+    """Raises InvalidOption for a model that does not learn the label."""
+    if options.model != MODELS[0] and scenario.label_kind is not LabelKind.CLASSES:
+        raise InvalidOption(
+            f"--model {options.model} learns classes, and the label is a {scenario.label_kind.value}",
+            expected=f"--model {MODELS[0]}, which takes labels of any kind",
+            found=f"column {scenario.label!r}",
+            hint="leave --model out; --label-kind classes reads up to 64 different numbers as classes",
+        )
+
+
+def _check_divisions(table: Table, options: DemoOptions, scenario: Scenario) -> None:
+    """Refuse a label that the seller could not list in one of the divisions: they are measured after the trades.
+
+    Two classes can always be listed. Raises LabelUnusable.
+    """
+    classes = set(table.labels())
+    if scenario.label_kind is LabelKind.CLASSES and len(classes) == 2:
+        return
+    for seed in {options.seed, *range(options.divisions)}:
+        place = table.columns.index(table.label)
+        labels = [row[place] for row in dict.fromkeys(_divided(table, options, seed).offer)]
+        if scenario.label_kind is not LabelKind.CLASSES:
+            NumberTarget.infer(scenario.label_kind, labels, table.label)
+            continue
+        counts = Counter(labels)
+        rarest = min(classes, key=lambda value: (counts[value], repr(value)))
+        if counts[rarest] < RARE:
+            raise LabelUnusable(
+                f"With its wrong labels the seller's part has too few records of class {rarest!r} to be listed",
+                expected=f"at least {RARE} of each class, in each division",
+                found=counts[rarest],
+                hint="use a larger table, join rare classes, or make fewer labels wrong with --flipped",
+            )
 
 
 def _codes(options: DemoOptions) -> tuple[str, ...]:

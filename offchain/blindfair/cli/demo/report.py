@@ -12,6 +12,7 @@ from blindfair.cli.demo.honest import HonestTrade
 from blindfair.cli.demo.pictures import draw_gas, draw_scores, draw_utility
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table
+from blindfair.pricing.forecast import LOSS_UNITS, NATS
 from blindfair.pricing.utility import Utility
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.records import decode_row
@@ -25,12 +26,13 @@ def make_report(
     utility: Utility,
     parties: Parties[AnyValuer],
 ) -> dict[str, bytes]:
-    """All files by name, to be written together. Scores are in nats, positive = helpful."""
+    """All files by name, to be written together. Scores are in the unit of the label's loss, positive = helpful."""
+    unit = LOSS_UNITS[schema.label_kind]
     texts = table.texts([decode_row(data) for _, data in honest.bought])
     bought = np.zeros(honest.records, dtype=np.bool_)
     bought[[record for record, _ in honest.bought]] = True
     return {
-        "scores.png": draw_scores(honest.scores, bought, "score in nats"),
+        "scores.png": draw_scores(honest.scores, bought, f"score in {unit}"),
         "utility.png": draw_utility(utility),
         "gas.png": draw_gas(trades),
         "bought.csv": csv_bytes(
@@ -38,7 +40,7 @@ def make_report(
             ([record, *row] for (record, _), row in zip(honest.bought, texts, strict=True)),
         ),
         "scores.csv": csv_bytes(
-            ["record", "score_nats_positive_is_helpful", "bought"],
+            ["record", f"score{'_nats' if unit == NATS else ''}_positive_is_helpful", "bought"],
             ([record, repr(float(score)), int(bought[record])] for record, score in enumerate(honest.scores)),
         ),
         "schema.json": json_bytes(schema.to_document()),

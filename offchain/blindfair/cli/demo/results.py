@@ -16,6 +16,7 @@ from blindfair.cli.demo.summary import ReviewedTable
 from blindfair.cli.demo.verdicts import verdicts
 from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
+from blindfair.pricing.quality import AUC
 from blindfair.pricing.utility import Utility
 
 
@@ -127,19 +128,22 @@ def _show_worth(lines: Lines, trade: TradeResult, reviewed: ReviewedTable, utili
     honest = reviewed.honest
     lines.blank()
     lines.headline("What it was worth")
-    show_scores(lines, honest, "positive = helpful, in nats")
+    show_scores(lines, honest, f"positive = helpful, in {reviewed.unit}")
     bad = 1 - honest.choice.numbers["clean_share"]
     lines.item(
         "offer", f"from the scores {bad:.0%} of it was thought bad before paying; in truth {reviewed.flipped:.0%}"
     )
+    quality = utility.quality
+    if quality is not AUC:
+        lines.item("measure", f"{quality.name}: {quality.meaning}")
     if honest.bought:
         lines.item(
             "trade",
-            f"{len(honest.bought)} records for {show_ether(trade.price)} ether; AUC on the test set "
-            f"{reviewed.auc_before:.4f} before, {reviewed.auc_after:.4f} after",
+            f"{len(honest.bought)} records for {show_ether(trade.price)} ether; {quality.name} on the test set "
+            f"{reviewed.before:.4f} before, {reviewed.after:.4f} after",
         )
     else:
-        lines.item("trade", f"nothing was bought; AUC on the test set {reviewed.auc_before:.4f}")
+        lines.item("trade", f"nothing was bought; {quality.name} on the test set {reviewed.before:.4f}")
     _show_utility(lines, utility)
 
 
@@ -160,13 +164,13 @@ def show_scores(lines: Lines, honest: HonestTrade, meaning: str) -> None:
 
 
 def _show_utility(lines: Lines, utility: Utility) -> None:
-    by_arm = {arm: float(utility.curve(f"auc_{arm}")[:, 0].mean()) for arm in ("random", "by_score", "clean")}
-    before = float(utility.curve("auc_before").mean())
+    random, by_score, clean = (float(utility.curve(arm)[:, 0].mean()) for arm in ("at_random", "by_score", "clean"))
+    before = float(utility.curve("before").mean())
     lines.item(
         "seeds",
-        f"{len(utility.outcomes)} divisions of the table, {utility.shares[0]:.0%} of the offer bought, mean AUC: "
-        f"before {before:.4f}, at random {by_arm['random']:.4f}, by score {by_arm['by_score']:.4f}, clean only "
-        f"{by_arm['clean']:.4f} {_bound(utility, **by_arm)}",
+        f"{len(utility.outcomes)} divisions of the table, {utility.shares[0]:.0%} of the offer bought, mean "
+        f"{utility.quality.name}: before {before:.4f}, at random {random:.4f}, by score {by_score:.4f}, clean only "
+        f"{clean:.4f} {_bound(utility, random=random, by_score=by_score, clean=clean)}",
     )
     for other, interval in (
         ("no purchase", utility.gain_over_before_ci95()),

@@ -48,7 +48,7 @@ class DemoScreen:
         )
         self._lines.item(
             "seller",
-            f"{len(scenario.offer):,} records; in {flipped:,} of them the demo has flipped the label. Copies that the "
+            f"{len(scenario.offer):,} records; in {flipped:,} of them the demo has {_trouble(job)}. Copies that the "
             f"seller removed before listing, because a listing holds none: {job.copies:,}{added}",
         )
         self._lines.item("nobody", f"{len(scenario.test):,} test records")
@@ -130,3 +130,10 @@ class DemoScreen:
             transient=True,
             disable=not self._console.is_terminal or self._console.quiet,
         )
+
+
+def _trouble(job: Prepared) -> str:
+    """What the demo has done to a wrong label."""
+    if job.schema.target is not None:
+        return "put the label of another record"
+    return "flipped the label" if len(job.schema.classes) == 2 else "put another class"

@@ -8,11 +8,13 @@ import numpy as np
 from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.cli.demo.cases import Parties, TradeResult
 from blindfair.cli.demo.honest import HonestTrade, honest_document, look_into, trade_document
+from blindfair.pricing.forecast import LOSS_UNITS
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.loss import ScoreLoss
+from blindfair.pricing.quality import quality_of
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.pricing.scenario import Scenario
-from blindfair.pricing.utility import Utility, retrained_auc
+from blindfair.pricing.utility import Utility, retrained_quality
 from blindfair.protocol.documents import Document
 from blindfair.protocol.records import decode_row
 
@@ -21,19 +23,20 @@ from blindfair.protocol.records import decode_row
 class ReviewedTable:
     """The honest trade of a table, and what it did to the buyer's model.
 
-    `flipped` is the share of the offer, without copies, whose label is wrong. `auc_before` and `auc_after` are of this
-    one purchase, on the test set.
+    `flipped` is the share of the offer, without copies, whose label is wrong. `before` and `after` are qualities of
+    this one purchase, on the test set (`pricing.quality`). `unit` is that of the scores.
     """
 
     honest: HonestTrade
     loss: ScoreLoss
     flipped: float
-    auc_before: float
-    auc_after: float
+    before: float
+    after: float
+    unit: str
 
 
 def review(parties: Parties[TabularValuer], scenario: Scenario, learner: Learner) -> ReviewedTable:
-    """Look into the ended honest trade from both sides."""
+    """Look into the ended honest trade from both sides; `learner` is the one for the label (`Learner.for_label`)."""
     evaluated = parties.buyer.review()
     valuation = parties.valuer.valuation(parties.seller.manifest)
     float_rows = valuation.model.rows(scenario.offer, valuation.projection)
@@ -50,12 +53,14 @@ def review(parties: Parties[TabularValuer], scenario: Scenario, learner: Learner
     test = learner.encode(schema, scenario.test)
     added = learner.encode(schema, [decode_row(record) for _, record in honest.bought])
     nothing = learner.encode(schema, [])
+    quality = quality_of(schema)
     return ReviewedTable(
         honest=honest,
         loss=valuation.loss,
         flipped=float(scenario.truth.flipped[~scenario.truth.duplicate].mean()),
-        auc_before=retrained_auc(own, nothing, test, learner),
-        auc_after=retrained_auc(own, added, test, learner),
+        before=retrained_quality(own, nothing, test, quality, learner),
+        after=retrained_quality(own, added, test, quality, learner),
+        unit=LOSS_UNITS[schema.label_kind],
     )
 
 

@@ -44,10 +44,11 @@ def _of_the_scores(honest: HonestTrade) -> list[str]:
 
 def _of_buying(utility: Utility, reviewed: ReviewedTable) -> list[str]:
     sentences = []
+    name = utility.quality.name
     low, high = utility.gain_over_before_ci95()
     if high <= 0:
         sentences.append(
-            f"Buying is not worth it: what is bought makes the buyer's model worse (AUC {low:+.4f} to {high:+.4f})."
+            f"Buying is not worth it: what is bought makes the buyer's model worse ({name} {low:+.4f} to {high:+.4f})."
         )
     elif low <= 0:
         sentences.append(
@@ -56,15 +57,20 @@ def _of_buying(utility: Utility, reviewed: ReviewedTable) -> list[str]:
         )
     low, high = utility.gain_over_random_ci95()
     if high <= 0:
-        sentences.append(f"Buying by score is worse than buying at random (AUC {low:+.4f} to {high:+.4f}).")
+        sentences.append(f"Buying by score is worse than buying at random ({name} {low:+.4f} to {high:+.4f}).")
     elif low <= 0:
         sentences.append(
             "Buying by score is not shown to be better than buying at random: the interval of the gain holds zero "
             f"({low:+.4f} to {high:+.4f})."
         )
-    if reviewed.honest.bought and reviewed.auc_after <= reviewed.auc_before:
+    guessing, best = utility.quality.guessing, float(utility.curve("by_score")[:, 0].mean())
+    if guessing is not None and best <= guessing:
         sentences.append(
-            f"This purchase did not help: the AUC was {reviewed.auc_before:.4f} and is {reviewed.auc_after:.4f}."
+            f"Even with what is bought the buyer's model is no better than guessing (mean {name} {best:.4f})."
+        )
+    if reviewed.honest.bought and reviewed.after <= reviewed.before:
+        sentences.append(
+            f"This purchase did not help: the {name} was {reviewed.before:.4f} and is {reviewed.after:.4f}."
         )
     return sentences
 

@@ -23,6 +23,7 @@ from blindfair.cli.options import (
     Directory,
     JsonFile,
     Keystore,
+    LabelKindName,
     Poll,
     Port,
     RememberedRpc,
@@ -156,14 +157,7 @@ def list_records(
         ),
     ] = None,
     text: Text = None,
-    label_kind: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND",
-            help="How the label is read: classes (2 to 64 values), number, or count. If not given, more than 20 "
-            "different numbers are a number, and everything else is classes.",
-        ),
-    ] = None,
+    label_kind: LabelKindName = None,
     disclosure: Annotated[
         list[str] | None,
         typer.Option(

@@ -93,8 +93,9 @@ class Learner(Protocol):
         ...
 
     def margins(self, theta: Floats, X: Floats) -> Floats:
-        """`n` numbers, greater where class 1 is more likely, where there are two classes. Raises LabelUnusable
-        elsewhere."""
+        """What the model says of `n` records before any link: of two classes `n` numbers, greater where class 1 is more
+        likely; of more `n x classes` logits; of a number the prediction, of a count its logarithm, as the schema codes
+        them."""
         ...
 
     def doubts(self, model: ScoringModel, query: Floats, examples: Examples) -> tuple[str, ...]:

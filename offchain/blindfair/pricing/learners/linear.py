@@ -10,7 +10,7 @@ import numpy as np
 
 from blindfair.influence.arrays import Floats
 from blindfair.influence.encoding import WIDTH_LIMIT, FeatureSchema
-from blindfair.influence.linear_fits import linear_fit
+from blindfair.influence.linear_fits import Softmax, linear_fit
 from blindfair.influence.projection import Projection
 from blindfair.influence.query import displacement_query
 from blindfair.influence.scoring_model import ScoringModel
@@ -96,7 +96,9 @@ class LinearLearner:
 
     def margins(self, theta: Floats, X: Floats) -> Floats:
         """See `Learner`."""
-        raise not_two_classes("A margin")
+        if self._is_network:
+            return Softmax(len(self.schema.classes)).logits(theta, _with_bias(X))
+        return np.asarray(X @ theta, dtype=np.float64)
 
     def doubts(self, model: ScoringModel, query: Floats, examples: Examples) -> tuple[str, ...]:
         """None: it is the minimum or an error."""
@@ -108,6 +110,8 @@ class LinearLearner:
 
     def _fitted(self, examples: Examples, l2: float) -> Floats:
         features, labels = examples
-        if self._is_network:
-            features = np.column_stack([features, np.ones(len(features))])
-        return linear_fit(self.schema).fit(features, labels, l2)
+        return linear_fit(self.schema).fit(_with_bias(features) if self._is_network else features, labels, l2)
+
+
+def _with_bias(X: Floats) -> Floats:
+    return np.column_stack([X, np.ones(len(X))])

@@ -125,10 +125,8 @@ class NetworkLearner(ABC):
 
     def margins(self, theta: Floats, X: Floats) -> Floats:
         """See `Learner`."""
-        if self.classes != 2:
-            raise not_two_classes("A margin")
         logits = class_logits(self.network(X.shape[1]), theta, X)
-        return np.asarray(logits[:, 1] - logits[:, 0], dtype=np.float64)
+        return np.asarray(logits[:, 1] - logits[:, 0] if self.classes == 2 else logits, dtype=np.float64)
 
     def doubts(self, model: ScoringModel, query: Floats, examples: Examples) -> tuple[str, ...]:
         """Whether the fit that the query leads to has come to an end."""
