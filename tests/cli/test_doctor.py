@@ -282,7 +282,7 @@ def test_a_disk_that_fails_is_named(healthy: Path, inside: Inside, monkeypatch: 
 
 def test_a_directory_of_another_version_or_an_edited_table_is_named(begun: Path, inside: Inside) -> None:
     (begun / "records.csv").write_text("another")
-    assert "is not the table that was begun with" in wrong(
+    assert "is not the file that was begun with" in wrong(
         inside("doctor", "--directory", begun, "--json", "-"), "folder"
     )
     settings = json.loads((begun / "settings.json").read_text())

@@ -62,7 +62,7 @@ EVALUATE = {
 
 OF_TEXTS: dict[str, dict[str, str]] = {
     "list": {"--text-column": "t", "--base-model": "m", "--window": "64", "--max-windows": "2"},
-    "evaluate": {"--text-column": "t", "--base-model": "m"},
+    "evaluate": {"--text-column": "t", "--base-model": "m", "--adapter": "a"},
 }
 """Options that are for texts, and go together."""
 

@@ -61,6 +61,7 @@ def make_purchase(
     text_column: str | None = None,
     base_model: Path | str | None = None,
     show_query: bool = False,
+    adapter: Path | str | None = None,
 ) -> PreparedPurchase:
     """Read the buyer's own records, and make of them what values a listing. Nothing is asked yet.
 
@@ -71,12 +72,14 @@ def make_purchase(
     listing's manifest right before the question is made.
 
     With `text_column` the records are texts, in a file, a frame or a folder of `.txt` files; half of `own` trains then.
-    `base_model` is the folder of the model that both parties hold, and `label` may be left out.
+    `base_model` is the folder of the model that both parties hold, and `label` may be left out. `adapter` is the folder
+    of the buyer's own fine-tuned model, as a LoRA that the library peft wrote: texts are scored by it, and **the seller
+    sees its weights**.
 
     Images are a pair of arrays `(images, labels)`, an npy file or a folder of such files (docs/how-to/sell-images.md).
 
     Raises what `read_table` and `read_images` raise, InvalidOption for arguments out of range or another
-    mixture of tables.
+    mixture of tables, FileMissing and UnusableModel for a base model or an adapter that cannot be used.
     """
     purchase = PurchaseOptions.from_arguments({**locals(), "listing": None}, prices=money)
     purchase.check()
@@ -85,10 +88,14 @@ def make_purchase(
         check_source(name, source)
     given: dict[str, Path | str | Frame | ImageSource] = chosen_tables(own, train, validation)
     images = any(map(holds_images, given.values()))
-    options = own_options(label, text_column, base_model, exclude, seed, text, images=images, show_query=show_query)
+    options = own_options(
+        label, text_column, base_model, exclude, seed, text, images=images, show_query=show_query, adapter=adapter
+    )
     check_asks_texts(options, purchase)
     if isinstance(options, OwnTexts):
-        base, texts = options.checked(given)
-        valuer = ListingTextValuer(base, texts, purchase, seed, before_asking, show_query=show_query)
+        base, difference, texts = options.checked(given)
+        valuer = ListingTextValuer(
+            base, texts, purchase, seed, before_asking, show_query=show_query, adapter=difference
+        )
         return PreparedPurchase(valuer, purchase.policy(), valuer.base_models)
     return PreparedPurchase(ListingValuer(options.read(given), options, purchase, before_asking), purchase.policy())

@@ -12,12 +12,13 @@ from blindfair.api.own_texts import Labelled
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.arrays import Floats
 from blindfair.influence.reading import ColumnReading
-from blindfair.influence.text import BaseModel
+from blindfair.influence.text import BaseModel, Difference
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.pricing.texts.valuation import DEFAULT_BITS
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
 
@@ -34,6 +35,7 @@ class ListingTextValuer:
         before_asking: Callable[[Manifest], None] = lambda _: None,
         *,
         show_query: bool = False,
+        adapter: Difference | None = None,
     ) -> None:
         """`before_asking` is told of the manifest right before a question is made, the only time in a trade."""
         self._base = base
@@ -42,6 +44,7 @@ class ListingTextValuer:
         self._seed = seed
         self._before_asking = before_asking
         self._show_query = show_query
+        self._adapter = adapter
         self._made: TextValuer | None = None
 
     @property
@@ -69,6 +72,10 @@ class ListingTextValuer:
         valuer.check_fits(manifest)
         self._before_asking(manifest)
         return valuer.question(manifest)
+
+    def check_asked(self, request: Request, manifest: Manifest) -> None:
+        """See `ChecksAsked`."""
+        self._valuer(manifest).check_asked(request, manifest)
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
         """See `Valuer`."""
@@ -102,5 +109,6 @@ class ListingTextValuer:
                 bits=DEFAULT_BITS if sum(DEFAULT_BITS) <= most else (max(1, most - 1), 1) if most > 1 else (1,),
                 good_record_value=self._purchase.good_record_value,
                 show_query=self._show_query,
+                adapter=self._adapter,
             )
         return self._made

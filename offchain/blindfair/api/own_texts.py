@@ -1,15 +1,17 @@
-"""The buyer's own texts: one source, divided into training and validation, or one for each; and its base model.
+"""The buyer's own texts: one source, divided into training and validation, or one for each; its base model, and its
+adapter.
 
 Not here: what values a listing by them (`listing_text_valuer`), and tables (`own_records`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from blindfair.api.adapters import ADAPTER_FILES, adapter_files, check_fits_base, load_adapter
 from blindfair.api.base_models import check_label_fits, check_readable, load_base
 from blindfair.api.checked_options import NOT_TEXTS, needed_label
 from blindfair.api.defaults import DISCLOSURE, MAX_WINDOWS, MODELS, SCORE_BITS, WINDOW
@@ -23,7 +25,7 @@ from blindfair.protocol.errors import InvalidOption, NoRecords
 from blindfair.protocol.records import Cell
 
 if TYPE_CHECKING:
-    from blindfair.influence.text import BaseModel
+    from blindfair.influence.text import BaseModel, Difference
 
 _TRAIN_SHARE = 0.5
 """Training texts make the query, validation texts measure trust: both need as many as they can get."""
@@ -34,14 +36,15 @@ Labelled = tuple[Sequence[str], Sequence[Cell] | None]
 
 @dataclass(frozen=True, slots=True)
 class OwnTexts:
-    """How the buyer's texts are read, the folder of its base model, and whether the seller may see the query's
-    directions."""
+    """How the buyer's texts are read, the folder of its base model, whether the seller may see the query's directions,
+    and the folder of the buyer's LoRA adapter, if the seller may see that."""
 
     column: str
     label: str | None
     base_model: str
     seed: int
     show_query: bool = False
+    adapter: str | None = None
 
     def read(self, sources: Mapping[str, Path | str | Frame | ImageSource]) -> tuple[Labelled, Labelled]:
         """Read one source named `OWN`, or two named `TRAIN` and `VALIDATION`.
@@ -52,11 +55,11 @@ class OwnTexts:
 
     def checked(
         self, sources: Mapping[str, Path | str | Frame | ImageSource]
-    ) -> "tuple[BaseModel, tuple[Labelled, Labelled]]":
-        """Load the base model and read the texts as `read` does, and check that it can score each of them.
+    ) -> "tuple[BaseModel, Difference | None, tuple[Labelled, Labelled]]":
+        """Load base model and adapter and read the texts as `read` does, and check that they can score each of them.
 
-        Raises what `base` and `read` raise, LabelUnusable for a label that the base model does not learn, and
-        UnusableText naming a record.
+        Raises what `base`, `difference` and `read` raise, UnusableModel for an adapter of another base, LabelUnusable
+        for a label that the base model does not learn, and UnusableText naming a record.
         """
         read = {name: self._read(each) for name, each in sources.items()}
         divided = self._divided(read)
@@ -64,10 +67,13 @@ class OwnTexts:
         from blindfair.influence.text import TextWindows
 
         check_label_fits(base, self.label)
+        adapter = self.difference()
+        if adapter is not None and self.adapter is not None:
+            check_fits_base(Path(self.adapter), base, adapter, labelled=self.label is not None)
         for corpus in read.values():
             # Before they are divided: a person counts the records of a file.
             check_readable(base, corpus.texts(), TextWindows(WINDOW, MAX_WINDOWS))
-        return base, divided
+        return base, adapter, divided
 
     def _divided(self, read: Mapping[str, Corpus]) -> tuple[Labelled, Labelled]:
         if OWN not in read:
@@ -94,6 +100,14 @@ class OwnTexts:
         """Load the base model. Raises what `load_base` raises."""
         return load_base(Path(self.base_model))
 
+    def difference(self, copied_to: Path | None = None) -> "Difference | None":
+        """Read the adapter, or its copy in a folder; None without one. Raises what `load_adapter` raises."""
+        return None if self.adapter is None else load_adapter(copied_to or Path(self.adapter))
+
+    def copies(self) -> Mapping[str, bytes]:
+        """The files to keep besides the texts, by name: the adapter's. Raises what `adapter_files` raises."""
+        return {} if self.adapter is None else adapter_files(Path(self.adapter))
+
 
 def own_options(
     label: str | None,
@@ -105,11 +119,12 @@ def own_options(
     *,
     images: bool = False,
     show_query: bool = False,
+    adapter: Path | str | None = None,
 ) -> TableOptions | OwnTexts:
     """Return how the buyer's records are read: as texts if `text_column` is given, as `images`, or else as a table.
 
     Raises InvalidOption for texts without a base model, for a table with one or without a label, and for what is no
-    text with `show_query`.
+    text with `show_query` or `adapter`.
     """
     if text_column is None:
         if show_query:
@@ -118,6 +133,13 @@ def own_options(
                 expected="`text_column`, the column of the texts",
                 found="none",
                 hint="leave the option out: of other records no request shows the query",
+            )
+        if adapter is not None:
+            raise InvalidOption(
+                "`adapter` is for texts",
+                expected="`text_column`, the column of the texts",
+                found="none",
+                hint="leave the option out: other records are scored without a base model",
             )
         if base_model is not None:
             raise InvalidOption(
@@ -144,7 +166,13 @@ def own_options(
             found="none",
             hint="the listing names the base models that its seller holds",
         )
-    return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed, show_query)
+    folder = None if adapter is None else str(Path(adapter).resolve())
+    return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed, show_query, folder)
+
+
+def own_sources(names: Iterable[str], directory: Path) -> dict[str, Path]:
+    """The copies of the buyer's own records among all copied files of its directory."""
+    return {name: directory / name for name in names if name not in ADAPTER_FILES}
 
 
 def _check_of_images(exclude: Sequence[str], text: Sequence[str]) -> None:

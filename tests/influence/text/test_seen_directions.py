@@ -14,7 +14,7 @@ from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.projection import Projection
-from blindfair.influence.text import BaseModel, find_projection, fine_tune
+from blindfair.influence.text import BaseModel, Difference, find_projection, fine_tune
 from blindfair.influence.text.scoring import unit_rows
 from blindfair.pricing.texts.valuation import TextValuation, _key, most_entries, prepare_text_valuation
 
@@ -134,7 +134,7 @@ def test_texts_without_a_label_lie_outside_of_the_space_of_a_hidden_query(bases:
     assert outside(made, texts[:40], None).min() > 0.05
 
 
-@pytest.mark.parametrize("change", ["seed", "window", "last text", "label"])
+@pytest.mark.parametrize("change", ["seed", "window", "last text", "label", "adapter"])
 def test_each_question_is_rotated_by_a_key_of_its_own(bases: dict[str, BaseModel], change: str) -> None:
     """Two bases rotated alike would show the rotation: it is what they have in common."""
     made = valuation(bases["bert"])
@@ -143,8 +143,13 @@ def test_each_question_is_rotated_by_a_key_of_its_own(bases: dict[str, BaseModel
     last = [*LABELLED[:79], "sun moon"], LABELS[:80]
     label = LABELLED[:80], [*LABELS[:79], 1 - LABELS[79]]
 
-    def drawn(preprocessing: TextPreprocessing, texts: tuple[Sequence[str], Sequence[int]], seed: int) -> float:
-        return float(_key(model, preprocessing, texts, seed).standard_normal())
+    def drawn(
+        preprocessing: TextPreprocessing,
+        texts: tuple[Sequence[str], Sequence[int]],
+        seed: int,
+        adapter: Difference | None = None,
+    ) -> float:
+        return float(_key(model, preprocessing, texts, seed, adapter).standard_normal())
 
     before = drawn(preprocessing, texts, 1)
     assert before == drawn(preprocessing, texts, 1)
@@ -155,6 +160,7 @@ def test_each_question_is_rotated_by_a_key_of_its_own(bases: dict[str, BaseModel
             "window": drawn(replace(preprocessing, window=12), texts, 1),
             "last text": drawn(preprocessing, last, 1),
             "label": drawn(preprocessing, label, 1),
+            "adapter": drawn(preprocessing, texts, 1, model.difference),
         }[change]
     )
 

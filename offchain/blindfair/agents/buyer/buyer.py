@@ -26,7 +26,7 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.purchase import Purchase
 from blindfair.agents.buyer.question import Private, ask
 from blindfair.agents.buyer.selecting import BEFORE_PAYMENT, Selecting
-from blindfair.agents.buyer.valuer import Choice, Valuer
+from blindfair.agents.buyer.valuer import ChecksAsked, Choice, Valuer
 from blindfair.agents.context import AgentContext
 from blindfair.agents.evaluation.preprocessing import holds_texts
 from blindfair.agents.policy import BuyerPolicy
@@ -261,7 +261,8 @@ class Buyer(Agent):
     def evaluate(self, listing: Listing) -> Evaluated:
         """Ask blind, pay the fee if the reply is a priced one, and decrypt it (PROTOCOL 4).
 
-        Raises Waiting, and what ends a trade before a selection; `end_of` says whether the fee was paid.
+        Raises Waiting, InvalidOption where the request was made with another model than the valuer's, and what ends a
+        trade before a selection; `end_of` says whether the fee was paid.
         """
         if self._evaluated is None:
             manifest = listing.manifest
@@ -272,6 +273,9 @@ class Buyer(Agent):
             request = self.mail.stored(WRITTEN.of(REQUEST))[1]
             if not isinstance(request, Request):
                 raise JournalDamaged("A stored message is not a request", expected=Request.TYPE, found=request.TYPE)
+            # With money locked nothing may stand in the way of a refund.
+            if isinstance(self._valuer, ChecksAsked) and not has_open_order(self.journal, self.wallet):
+                self._valuer.check_asked(request, manifest)
             private = self._private()
             if isinstance(answer, PricedReply):
                 read = partial(

@@ -10,19 +10,22 @@ from blindfair.agents.evaluation.preprocessing import listed_texts
 from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats
 from blindfair.influence.own_kinds import check_classes
-from blindfair.influence.text import BaseModel
+from blindfair.influence.text import BaseModel, Difference
 from blindfair.influence.text.scoring import class_codes
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.selection import Method, select
+from blindfair.pricing.texts.adapted import asked_difference, check_adapter
 from blindfair.pricing.texts.choice import share_interval, text_trust
 from blindfair.pricing.texts.delivered import DeliveredRepetition, compared_places, delivered_repetition
 from blindfair.pricing.texts.repetition import check_repetition
 from blindfair.pricing.texts.valuation import DEFAULT_BITS, Texts, TextValuation, prepare_text_valuation
 from blindfair.pricing.worth import Worth, warnings_of_offer, warnings_of_purchase
 from blindfair.protocol.delivery import decode_delivery
-from blindfair.protocol.errors import FieldMismatch, LabelUnusable
+from blindfair.protocol.errors import FieldMismatch, InvalidOption, LabelUnusable
+from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Cell, Row
 from blindfair.protocol.terms import PER_RECORD
@@ -41,7 +44,8 @@ class TextValuer:
     repeatable. `bits` are those of the score and of the contrast with damaged texts, 1 ... 32 each; one number asks for
     no contrast. `method` is the order in which wanted texts are bought, the most trusted first by default.
     `good_record_value` is what one more good text is worth to the buyer, if it says so. With `show_query` the query's
-    directions are put into the projection, which the seller sees (docs/explanation/privacy.md).
+    directions are put into the projection, which the seller sees (docs/explanation/privacy.md). `adapter` is how the
+    buyer's own fine-tuned model differs from the base: texts are scored there, and the seller sees it.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class TextValuer:
         method: Method = Method.TOP,
         good_record_value: Wei | None = None,
         show_query: bool = False,
+        adapter: Difference | None = None,
     ) -> None:
         self._base = base
         self._train = train
@@ -66,10 +71,12 @@ class TextValuer:
         self._method = method
         self._good_record_value = good_record_value
         self._show_query = show_query
+        self._adapter = adapter
         self._made: TextValuation | None = None
 
     def check_fits(self, manifest: Manifest) -> None:
-        """Check that the listing is one of texts, names the base model, and has a label where the buyer's texts do.
+        """Check that the listing is one of texts, names the base model, and has a label where the buyer's texts do; and
+        that the adapter fits.
 
         Raises UnusableModel, FieldMismatch, ColumnNotScored, LabelUnusable, ClassesDiffer.
         """
@@ -85,6 +92,8 @@ class TextValuer:
         for _, labels in (self._train, self._validation):
             if labels is not None and listed.label is not None:
                 check_classes(listed.label, listed.classes, labels)
+        if self._adapter is not None:
+            check_adapter(self._base, len(listed.classes), self._adapter)
 
     def valuation(self, manifest: Manifest) -> TextValuation:
         """Model, queries and trusted scores; the same each time. Raises what `prepare_text_valuation` raises."""
@@ -106,8 +115,24 @@ class TextValuer:
                 seed=self._seed,
                 bits=self._bits,
                 show_query=self._show_query,
+                adapter=self._adapter,
             )
         return self._made
+
+    def check_asked(self, request: Request, manifest: Manifest) -> None:
+        """See `ChecksAsked`: base model, adapter, and the untrained head that the seed gives."""
+        classes = len(listed_texts(manifest).classes)
+        difference = asked_difference(self._base, classes, self._seed, self._adapter)
+        asked = request.model_config.get("model")
+        found = (asked.get("base"), asked.get("difference")) if isinstance(asked, dict) else (None, None)
+        document, weights = difference.to_parts()
+        if (*found, request.weights) != (hex_text(self._base.digest), document, weights):
+            raise InvalidOption(
+                "The question was asked at another model than this one",
+                expected="the base model, the `adapter` and the `seed` that it was asked with",
+                found=f"{'an' if self._adapter is not None else 'no'} adapter on base 0x{self._base.digest.hex()[:16]}",
+                hint="give the same again to go on, or begin in another directory",
+            )
 
     def question(self, manifest: Manifest) -> Question:
         """See `Valuer`. Raises what `valuation` raises, and FieldMismatch where the listing scores groups alone."""

@@ -5,7 +5,7 @@ The agent moves messages and money and knows no model; a valuer knows models and
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from blindfair.pricing.forecast import GainForecast
 from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import RecordIndex, Wei
 from blindfair.protocol.records import Row
 from blindfair.protocol.terms import PER_RECORD
@@ -107,4 +108,13 @@ class Valuer(Protocol):
         """Return which of all bought records are near-duplicates, or None where nothing of the kind is compared.
 
         `records` are the canonical bytes of `numbers`, ascending; every score of theirs holds."""
+        ...
+
+
+@runtime_checkable
+class ChecksAsked(Protocol):
+    """A valuer that can tell whether a request that was made before is about its model."""
+
+    def check_asked(self, request: Request, manifest: Manifest) -> None:
+        """Raises InvalidOption where the request asks at another model: its scores cannot be read by this one."""
         ...

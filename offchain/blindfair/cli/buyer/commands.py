@@ -112,6 +112,15 @@ def evaluate(
             "lost. Choose first: a listing answers each buyer once per scoring model.",
         ),
     ] = False,
+    adapter: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --text-column: the folder of a LoRA that the library peft wrote for the base model, your own "
+            "fine-tuned model. Texts are scored by it, and THE SELLER SEES ITS WEIGHTS. Without it, nothing of your "
+            "model but the projection is sent.",
+        ),
+    ] = None,
     token: Token = None,
     listing: Annotated[
         str | None,
@@ -256,8 +265,9 @@ def evaluate(
     sources = chosen_tables(own, train, validation)
     images = any(map(holds_images, sources.values()))
     tables = own_options(
-        label, text_column, base_model, exclude or [], seed, text or [], images=images, show_query=show_query
-    )
+        label, text_column, base_model, exclude or [], seed, text or [],
+        images=images, show_query=show_query, adapter=adapter,
+    )  # fmt: skip
     run_evaluate(begun, BuyerOptions(purchase, tables), sources, poll, output, pays_fee=yes, private=private)
 
 

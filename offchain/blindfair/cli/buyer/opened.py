@@ -14,7 +14,7 @@ from blindfair.api.defaults import QUERIES
 from blindfair.api.listing_text_valuer import ListingTextValuer
 from blindfair.api.listing_valuer import ListingValuer
 from blindfair.api.own_records import OwnRecords, TableOptions
-from blindfair.api.own_texts import OwnTexts
+from blindfair.api.own_texts import OwnTexts, own_sources
 from blindfair.api.parties import BuyerParty, open_buyer
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.cli.buyer.estimate import show_estimate
@@ -67,11 +67,18 @@ def opened_purchase(
             screen.event(event)
 
     context = open_context(settings, password_file, watch)
-    sources = {name: directory / name for name in settings.tables}
+    sources = own_sources(settings.tables, directory)
     valuer: ListingValuer | ListingTextValuer
     if isinstance(tables, OwnTexts):
+        adapter = tables.difference(directory)
         valuer = ListingTextValuer(
-            tables.base(), tables.read(sources), options, tables.seed, show_query=tables.show_query
+            tables.base(),
+            tables.read(sources),
+            options,
+            tables.seed,
+            lambda _: None if adapter is None else tell_adapter(screen, adapter.size),
+            show_query=tables.show_query,
+            adapter=adapter,
         )
         context = replace(context, base_models=valuer.base_models)
     else:
@@ -86,6 +93,15 @@ def opened_purchase(
         fee_limit=lambda cost: agreed_fee(cost, options, screen, confirmed=pays_fee),
     ) as party:
         yield OpenedBuyer(party, valuer)
+
+
+def tell_adapter(screen: PartyScreen, numbers: int) -> None:
+    """Say before anything is asked, in quiet too, what the seller will see."""
+    text = (
+        f"the seller will see the weights of your adapter, {numbers:,} numbers: your fine-tuned model. Without "
+        "`adapter` it sees nothing of it"
+    )
+    screen.notices.item("adapter", with_flags(text), style="yellow")
 
 
 def _of_table(own: OwnRecords, tables: TableOptions, options: PurchaseOptions, screen: PartyScreen) -> ListingValuer:

@@ -164,11 +164,19 @@ def evaluation_document(
         "scores": {"lowest": low, "median": median, "highest": high, "positive": float((scores > 0).mean())},
         "information": cost_document(evaluated),
         "selected": len(choice.records),
+        "shows_adapter": _shows_adapter(evaluated),
         "price_wei": str(choice.price),
         "forecast": forecast_document(choice.forecast),
         "trust": {name: number for name, number in choice.numbers.items() if not name.startswith("forecast_")},
         "warnings": [with_flags(text) for text in (*choice.reasons, *([] if refused is None else [str(refused)]))],
     }
+
+
+def _shows_adapter(evaluated: Evaluated) -> bool:
+    """Whether the seller saw the buyer's fine-tuned model, as a LoRA."""
+    model = evaluated.request.model_config.get("model")
+    difference = model.get("difference") if isinstance(model, dict) else None
+    return isinstance(difference, dict) and difference.get("kind") == "lora"
 
 
 def show_evaluation(

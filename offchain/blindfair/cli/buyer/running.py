@@ -159,13 +159,19 @@ def run_evaluate(
     settings = begin(
         begun.directory,
         replace(settings, options=options.found(event.listing, event.seller)),
-        {name: _kept(path, options.tables) for name, path in paths.items()},
+        _copies(paths, options.tables),
         lambda before, wanted: _with_other_fee(before, wanted, begun.directory),
     )
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.buyer.purchase import show_scores
 
     show_scores(begun.directory, settings, begun.password_file, poll, output, pays_fee=pays_fee)
+
+
+def _copies(paths: Mapping[str, Path], tables: TableOptions | OwnTexts) -> dict[str, bytes]:
+    """The files that the directory keeps, by name."""
+    kept = {name: _kept(path, tables) for name, path in paths.items()}
+    return {**kept, **tables.copies()} if isinstance(tables, OwnTexts) else kept
 
 
 def _kept(path: Path, tables: TableOptions | OwnTexts) -> bytes:

@@ -12,6 +12,7 @@ from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 import blindfair
 from blindfair.agents.store.directory import DirectoryLock, write_atomically
+from blindfair.api.adapters import ADAPTER_FILES
 from blindfair.api.connection import mail_place
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.options import BuyerResumed, Resumed
@@ -160,7 +161,7 @@ def load(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
         path = directory / name
         if not path.is_file() or sha256(path.read_bytes()).hex() != digest:
             raise FileChanged(
-                f"{path} is not the table that was begun with",
+                f"{path} is not the file that was begun with",
                 expected="the copy that was made then",
                 found="another" if path.exists() else "nothing",
                 hint="restore it from a backup",
@@ -302,10 +303,13 @@ def _compare(directory: Path, begun: BegunSettings[Options], wanted: BegunSettin
             found=f"{_named(name)} = {given}",
             hint="use the same options to go on, or another directory",
         )
-    if dict(begun.tables) != dict(wanted.tables):
+    before, now = dict(begun.tables), dict(wanted.tables)
+    others = {name for name in before | now if before.get(name) != now.get(name)}
+    if others:
+        what, files = ("adapter", "weights") if others <= {*ADAPTER_FILES} else ("table", "records")
         raise FileChanged(
-            f"{directory} was begun with another table",
-            expected="the records that it began with",
+            f"{directory} was begun with another {what}",
+            expected=f"the {files} that it began with",
             found="others",
-            hint="restore the table to go on, or begin again in another directory",
+            hint=f"restore the {what} to go on, or begin again in another directory",
         )

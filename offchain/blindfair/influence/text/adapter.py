@@ -21,17 +21,24 @@ _CONFIG_LIMIT = 2**20
 _PREFIX = "base_model.model."
 _LORA = re.compile(r"base_model\.model\.(?P<layer>[A-Za-z0-9_.]+)\.lora_(?P<side>[AB])\.weight")
 _PLAIN: dict[str, tuple[JsonValue, ...]] = {
+    "alora_invocation_tokens": (None,),
     "alpha_pattern": ({}, None),
+    "arrow_config": (None,),
     "bias": ("none",),
     "fan_in_fan_out": (False, True),
+    "init_lora_weights": (True, False, None, "gaussian", "orthogonal", "eva"),
     "layer_replication": (None,),
     "lora_bias": (False,),
     "peft_type": ("LORA",),
     "rank_pattern": ({}, None),
+    "target_parameters": (None, []),
+    "trainable_token_indices": (None, [], {}),
     "use_dora": (False,),
+    "use_qalora": (False,),
     "use_rslora": (False,),
 }
-"""Fields that change what an adapter computes, and the values at which they do not."""
+"""Fields that change what an adapter computes, and the values at which they do not. Some ways to begin a LoRA
+(`init_lora_weights`) change the base's own weights."""
 
 
 def read_adapter(directory: Path) -> Difference:

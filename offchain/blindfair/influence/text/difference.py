@@ -28,6 +28,11 @@ Singles: TypeAlias = NDArray[np.float32]
 """Numbers in single precision, as weights travel."""
 
 RANK_LIMIT = 256
+"""Rank of a LoRA that travels or is read from files."""
+
+STACKED_LIMIT = 2 * RANK_LIMIT
+"""Rank of a LoRA in memory: fine-tuning stacks its own beside the one that it begins from."""
+
 LAYERS_LIMIT = 1024
 ALPHA_LIMIT = 4096.0
 
@@ -52,10 +57,10 @@ class Lora:
     up: Mapping[str, Singles]
 
     def __post_init__(self) -> None:
-        if not (1 <= self.r <= RANK_LIMIT and 0 < self.alpha <= ALPHA_LIMIT):
+        if not (1 <= self.r <= STACKED_LIMIT and 0 < self.alpha <= ALPHA_LIMIT):
             raise UnusableModel(
                 "The LoRA is of a size that cannot be",
-                expected=f"r in 1 ... {RANK_LIMIT}, alpha up to {ALPHA_LIMIT:.0f}",
+                expected=f"r in 1 ... {STACKED_LIMIT}, alpha up to {ALPHA_LIMIT:.0f}",
                 found=f"r {self.r}, alpha {self.alpha}",
             )
         if self.down.keys() != self.up.keys() or not 1 <= len(self.down) <= LAYERS_LIMIT:
@@ -78,6 +83,24 @@ class Lora:
         """What is added to the weights of a layer: `outputs x inputs`, multiplied in double precision."""
         up, down = self.up[name].astype(np.float64), self.down[name].astype(np.float64)
         return np.asarray(self.alpha / self.r * (up @ down), dtype=np.float64)
+
+    def stacked(self, other: "Lora") -> "Lora":
+        """The LoRA that adds what both add: of the sum of both ranks, with zeros for layers that only one changes.
+
+        Raises UnusableModel where that is more than `STACKED_LIMIT`.
+        """
+        r, down, up = self.r + other.r, {}, {}
+        for name in (*self.down, *(each for each in other.down if each not in self.down)):
+            of = next(each for each in (self, other) if name in each.down)
+            inputs, outputs = of.down[name].shape[1], len(of.up[name])
+            narrow, wide = np.zeros((r, inputs), np.float32), np.zeros((outputs, r), np.float32)
+            for each, rows in ((self, slice(self.r)), (other, slice(self.r, r))):
+                if name in each.down:
+                    narrow[rows] = each.down[name]
+                    # Into one of the two, so that alpha / r of the sum is 1.
+                    wide[:, rows] = np.float32(each.alpha / each.r) * each.up[name]
+            down[name], up[name] = narrow, wide
+        return Lora(r, float(r), down, up)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +126,12 @@ class Difference:
         return sum(tensor.size for tensor in (*self.tensors.values(), *lora))
 
     def to_parts(self) -> tuple[Document, bytes]:
-        """A field of the config, and safetensors; no bytes where nothing differs."""
+        """A field of the config, and safetensors; no bytes where nothing differs.
+
+        Raises UnusableModel for a LoRA of a higher rank than travels.
+        """
+        if self.lora is not None and self.lora.r > RANK_LIMIT:
+            raise UnusableModel("The LoRA is of too high a rank", expected=f"at most {RANK_LIMIT}", found=self.lora.r)
         document: Document = {"kind": self.kind}
         named = {_PREFIX + name: tensor for name, tensor in self.tensors.items()}
         tensors: list[JsonValue] = list(sorted(self.tensors))

@@ -64,10 +64,10 @@ def fine_tune(
     batch: int = BATCH,
     head_only: bool = False,
 ) -> FineTuned:
-    """`steps` steps on `batch` texts each, from a model without a LoRA. With `head_only` the blocks stay as they are.
+    """`steps` steps on `batch` texts each, from the model as it is. With `head_only` the blocks stay as they are.
 
-    Raises InvalidOption, NoRecords, UnusableText, and UnusableModel where the model has a LoRA already or does not stay
-    finite.
+    A LoRA that the model has stays as it is, and another one is trained beside it. Raises InvalidOption, NoRecords,
+    UnusableText, and UnusableModel where the model does not stay finite.
     """
     for name, value, valid in (
         ("number of steps", steps, steps >= 1),
@@ -79,8 +79,6 @@ def fine_tune(
             raise InvalidOption(f"The {name} of fine-tuning is out of range", expected="positive", found=value)
     if not len(texts):
         raise NoRecords("A model needs texts to be fine-tuned on", expected="at least 1", found=0)
-    if model.difference.lora is not None:
-        raise UnusableModel("The model has a LoRA already", expected="none", found="lora", hint="begin from its base")
     if head_only and not model.classes:
         raise InvalidOption("A language model has no head to train alone", expected="a classifier", found=model.name)
     by_record: dict[int, list[Window]] = {}
@@ -91,7 +89,7 @@ def fine_tune(
     difference = trained.difference(model.difference)
     if not all(np.isfinite(tensor).all() for tensor in difference.tensors.values()) or not np.isfinite(losses).all():
         raise UnusableModel("Fine-tuning does not stay finite", hint="take a smaller rate")
-    return FineTuned(difference, _displacements(model, difference), tuple(losses))
+    return FineTuned(difference, _displacements(model, trained.lora, difference), tuple(losses))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,14 +115,20 @@ class _Trained:
         }
         return cls(rank, down, up, head)
 
-    def difference(self, before: Difference) -> Difference:
-        """Return what travels."""
-        tensors = {**before.tensors, **{name: tensor.detach().numpy() for name, tensor in self.head.items()}}
+    @property
+    def lora(self) -> Lora | None:
+        """What was trained of the blocks."""
         if not self.down:
-            return Difference(tensors)
+            return None
         down = {name: matrix.detach().numpy() for name, matrix in self.down.items()}
         up = {name: matrix.detach().numpy() for name, matrix in self.up.items()}
-        return Difference(tensors, Lora(self.rank, 2.0 * self.rank, down, up))
+        return Lora(self.rank, 2.0 * self.rank, down, up)
+
+    def difference(self, before: Difference) -> Difference:
+        """The difference of the trained model from its base, if it began from `before`."""
+        tensors = {**before.tensors, **{name: tensor.detach().numpy() for name, tensor in self.head.items()}}
+        lora, first = self.lora, before.lora
+        return Difference(tensors, first if lora is None else lora if first is None else first.stacked(lora))
 
 
 def _train(
@@ -186,12 +190,12 @@ def _replaced(head: dict[str, torch.Tensor]) -> Callable[..., torch.Tensor]:
     return hook
 
 
-def _displacements(model: TextModel, difference: Difference) -> tuple[Floats, ...]:
+def _displacements(model: TextModel, lora: Lora | None, difference: Difference) -> tuple[Floats, ...]:
     found = []
     for layer in model.network.layers:
         moved = np.zeros((layer.outputs, layer.inputs))
-        if difference.lora is not None and layer.name in difference.lora.down:
-            moved += difference.lora.displacement(layer.name)
+        if lora is not None and layer.name in lora.down:
+            moved += lora.displacement(layer.name)
         if layer.name == HEAD:
             for name, part in ((f"{HEAD}.weight", moved[:, :-1]), (f"{HEAD}.bias", moved[:, -1])):
                 part += difference.tensors[name].astype(np.float64) - model.difference.tensors[name]

@@ -47,15 +47,15 @@ class Direction:
     gain: float
     error: float
 
-    def describe(self) -> str:
-        """A sentence for the buyer's own people."""
+    def describe(self, at: str = "the base model") -> str:
+        """A sentence for the buyer's own people; `at` names the model that was asked at."""
         measured = f"lowers the loss of validation texts by {self.gain:.4f} +- {self.error:.4f} nats"
         if self.steps is None:
             return f"asks by the displacement of a head that is fitted to its own texts: it {measured}"
         measured = f"fine-tuning {measured}"
         if self.steps:
             return f"asks by the displacement of {self.steps} steps of fine-tuning: {measured}"
-        return f"asks by the gradient of its own texts at the base model: {measured}, which is no help for certain"
+        return f"asks by the gradient of its own texts at {at}: {measured}, which is no help for certain"
 
 
 def choose_direction(

@@ -18,13 +18,20 @@ from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, ScoreScale, quantise_rows
-from blindfair.influence.text import BaseModel, Difference, TextModel, TextScoring, find_projection, project_query
+from blindfair.influence.text import (
+    BaseModel,
+    Difference,
+    TextModel,
+    TextScoring,
+    find_projection,
+    project_query,
+)
 from blindfair.influence.text.bases import evenly
-from blindfair.influence.text.fine_tuning import blank_head
 from blindfair.influence.text.scoring import unit_rows, windows_of
 from blindfair.pricing.class_query import scale_query
 from blindfair.pricing.domain_trust import MIN_TRUSTED
 from blindfair.pricing.ranks import rank_correlation
+from blindfair.pricing.texts.adapted import adapted_model, asked_difference
 from blindfair.pricing.texts.contrast import contrast
 from blindfair.pricing.texts.damage import other_labels, shuffled_words
 from blindfair.pricing.texts.directions import Direction, choose_direction
@@ -105,15 +112,19 @@ def prepare_text_valuation(
     seed: int,
     bits: Sequence[int] = DEFAULT_BITS,
     show_query: bool = False,
+    adapter: Difference | None = None,
 ) -> TextValuation:
     """Make model, queries and trusted scores of the buyer's own texts. Deterministic in `rng` and `seed`.
+
+    With `adapter` the model is the buyer's fine-tuned one, which the seller sees: rows are computed there, and the
+    direction is taken from there.
 
     The projection, which the seller sees, is made of main directions of own texts, or without labels of texts that are
     recombined of their pieces; it is rotated by a key that the own texts give. With `show_query` it holds each layer's
     part of the query, and main directions of own texts.
 
     Raises NoRecords for too few validation texts, UnusableModel where rows could not be audited, and what
-    `choose_direction` and `find_projection` raise.
+    `adapted_model`, `choose_direction` and `find_projection` raise.
     """
     if len(validation[0]) < MIN_TRUSTED:
         raise NoRecords(
@@ -122,7 +133,8 @@ def prepare_text_valuation(
             found=len(validation[0]),
         )
     classes = len(preprocessing.classes)
-    model = blank_model(base, preprocessing, seed)
+    adapted = adapted_model(base, preprocessing, seed, adapter, train)
+    model = adapted.model
     scoring = TextScoring(model, preprocessing, tuple(columns), normalised=True)
     direction = choose_direction(model, train, validation, seed=seed)
     worse_train, worse_validation = (_damaged(texts, classes, rng) for texts in (train, validation))
@@ -132,7 +144,7 @@ def prepare_text_valuation(
     if show_query:
         made = find_projection(model, *texts, [direction.layers], k=min(SHOWN_ENTRIES, 2 * count))
     else:
-        key = _key(model, preprocessing, both, seed)
+        key = _key(model, preprocessing, both, seed, adapter)
         if not classes:
             texts = _recombined(model, some[0], key) or both[0], None
         made = find_projection(model, *texts, [], k=min(ENTRIES, len(texts[0])), rotated_by=key)
@@ -160,7 +172,7 @@ def prepare_text_valuation(
             "Two honest machines might disagree about the rows of this model",
             expected=f"within {ROUNDING_SHARE} units of a rounded row",
             found=f"{disagreement:.3g}",
-            hint="take another base model",
+            hint="take another base model" + ("" if adapter is None else ", or another `adapter`"),
         )
     asked = tuple(int(each) for each in bits[: len(real)])
     matrix = np.array(queries)
@@ -183,7 +195,8 @@ def prepare_text_valuation(
         direction=direction,
         disagreement=disagreement,
         notes=(
-            direction.describe(),
+            *adapted.notes,
+            direction.describe("the base model" if adapter is None else "the adapted model"),
             _said_of_rows(k, kept),
             "the projection shows the seller each layer's part of the query, but not how much it counts"
             if show_query
@@ -208,7 +221,7 @@ def most_entries(train: int, *, labelled: bool) -> int:
 def blank_model(base: BaseModel, preprocessing: TextPreprocessing, seed: int) -> TextModel:
     """The base model as it is before it learned anything, with an untrained head where there are classes."""
     classes = len(preprocessing.classes)
-    start = blank_head(base.config.width, classes, seed) if classes else Difference()
+    start = asked_difference(base, classes, seed, None)
     return TextModel(base, start, windows_of(preprocessing, base), classes)
 
 
@@ -242,13 +255,18 @@ def _recombined(model: TextModel, own: Sequence[str], key: np.random.Generator) 
     return found
 
 
-def _key(model: TextModel, preprocessing: TextPreprocessing, texts: Texts, seed: int) -> np.random.Generator:
+def _key(
+    model: TextModel, preprocessing: TextPreprocessing, texts: Texts, seed: int, adapter: Difference | None
+) -> np.random.Generator:
     """Random numbers that come out alike for one question, and that nobody knows without all of these texts.
 
     Whatever changes the directions changes the key: two bases rotated alike would show the rotation.
     """
     parts = [model.base.digest.hex(), str(seed), canonical(preprocessing.to_document()).decode(), *texts[0]]
     parts += [] if texts[1] is None else map(str, texts[1])
+    if adapter is not None:
+        named, weights = adapter.to_parts()
+        parts.append(f"adapter {canonical(named).hex()} {hashlib.sha256(weights).hexdigest()}")
     digest = hashlib.sha256(b"".join(hashlib.sha256(part.encode()).digest() for part in parts)).digest()
     return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
 
