@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from blindfair.pricing.learners import CnnLearner
 from blindfair.studies import labels
-from blindfair.studies.labels import DATA, WRONG_SHARE, run, write_labels
+from blindfair.studies.labels import DATA, TABLES, WRONG_SHARE, run, write_labels
 
 
-@pytest.mark.parametrize("name", ["wine", "diabetes", "visits"])
+@pytest.mark.parametrize("name", ["wine", "diabetes", "visits", pytest.param("images", marks=pytest.mark.deep)])
 def test_a_seed_gives_the_same_outcome_again(name: str) -> None:
     data = DATA[name]()
     one = run(data, 3)
@@ -25,8 +26,21 @@ def test_wrong_labels_are_wrong_and_as_many_as_said() -> None:
     assert all(row[:-1] == other[:-1] for row, other in zip(data.rows, found, strict=True))
 
 
+def test_images_are_scored_and_judged_by_networks() -> None:
+    """As a seller lists them: bytes of one form, which a linear learner's line of the page does not cover."""
+    data = DATA["images"]()
+    schema = data.schema(data.rows)
+    assert schema.image is not None and len(schema.classes) == 10 and len(data.rows) == 1797
+    scoring, judge = data.learner.for_label(schema), data.judge.for_label(schema)
+    assert isinstance(scoring, CnnLearner) and isinstance(judge, CnnLearner)
+    assert judge.network(64).parameters > 2 * scoring.network(64).parameters
+    assert "images" not in TABLES and set(TABLES) < set(DATA)
+
+
 def test_the_page_has_a_line_for_each_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labels, "DATA", {name: DATA[name] for name in ("wine", "diabetes")})
+    few = {name: DATA[name] for name in ("wine", "diabetes")}
+    monkeypatch.setattr(labels, "DATA", few)
+    monkeypatch.setattr(labels, "TABLES", few)
     monkeypatch.setattr(labels, "QUICK_SEEDS", 2)
     found = write_labels(tmp_path, quick=True)
     page = (tmp_path / "labels.md").read_text()
