@@ -117,8 +117,26 @@ MESSAGES: tuple[Message, ...] = (
     Delivery(D1, PartName.REST, _offer(), sign_offer(_offer(), DOMAIN, KEY), b"sealed", (), D1 + D2, D2),
     SegmentRequest(OrderId(D1), (0, 3, 2**15 - 1)),
     DeliverySegment(OrderId(D1), 7, b"sealed segment"),
+    replace(REQUEST, base=b"base model"),
     PricedReply(D1, _offer(), sign_offer(_offer(), DOMAIN, KEY), (D1, D2), b"encrypted reply"),
 )
+
+
+@pytest.mark.parametrize(("name", "data"), [("base", b""), ("zebra", b"z")])
+def test_a_request_has_a_fourth_part_for_a_base_model_alone(name: str, data: bytes) -> None:
+    def more(document: dict[str, Any]) -> None:
+        document["parts"][name] = {"length": len(data), "sha256": "0x" + sha256(data).hex()}
+
+    parts = REQUEST.basis + REQUEST.query + REQUEST.weights + data
+    with pytest.raises(MalformedMessage, match="wrong binary parts"):
+        messages.read(_forge(REQUEST, more, parts), domain=DOMAIN)
+
+
+def test_a_base_model_that_travels_is_no_larger_than_a_request_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blindfair.protocol.messages.evaluation.BASE_PART_LIMIT", 9)
+    assert messages.read(_sign(replace(REQUEST, base=b"b" * 9)), domain=DOMAIN)
+    with pytest.raises(MessageTooLarge, match="base model"):
+        messages.read(_sign(replace(REQUEST, base=b"b" * 10)), domain=DOMAIN)
 
 
 def test_a_request_has_as_many_queries_as_it_states_bits_for() -> None:

@@ -13,6 +13,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from vectors import (  # noqa: E402
     topics_arrays,
+    topics_bases,
     topics_data,
     topics_deliveries,
     topics_fees,
@@ -39,6 +40,7 @@ def build() -> dict[str, dict[str, Any]]:
         "arrays/records.json": {"source": "PROTOCOL 1, 2, npy 1.0", "cases": topics_arrays.arrays()},
         "arrays/forms.json": {"source": "PROTOCOL 2", "cases": topics_arrays.forms()},
         "arrays/files.json": {"source": "PROTOCOL 1, 2", "cases": topics_sizes.files()},
+        "bases/bases.json": {"source": "PROTOCOL 4.1, safetensors", "cases": topics_bases.bases()},
         "chunks/data_sets.json": {"source": "PROTOCOL 2", "cases": topics_data.chunks()},
         "chunks/lengths.json": {"source": "PROTOCOL 2", "cases": topics_data.lengths()},
         "listings/listings.json": {"source": "PROTOCOL 2, 3"} | topics_listings.listings(),

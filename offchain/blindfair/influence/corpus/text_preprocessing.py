@@ -1,7 +1,8 @@
 """What a listing of texts says of how scoring models read them: its manifest's `preprocessing` (PROTOCOL 2).
 
 A text becomes windows of at most `window` tokens, one after another, and at most `max_windows` of them are scored. The
-tokenizer is the base model's. Base models are named by their digests: a seller scores with those alone that it holds.
+tokenizer is the base model's. Base models are named by their digests: a seller scores with those that it holds, or with
+any that a buyer sends.
 Near-duplicates are named too, so that a buyer need not pay for two of them; opened texts show whether all were.
 
 Not here: tokens and windows themselves (package `influence.text`).
@@ -57,6 +58,9 @@ class TextPreprocessing:
     near_duplicates: tuple[RecordIndex, ...] = ()
     """Records, ascending, that are near-duplicates of an earlier one: a buyer need not want them."""
 
+    any_base_model: bool = False
+    """Whether a buyer may send a base model that the seller does not hold."""
+
     @property
     def compared_runs(self) -> int:
         """Runs of a text that near-duplicates are compared by: no fewer than its scored tokens have, as a rule."""
@@ -75,6 +79,7 @@ class TextPreprocessing:
         classes: list[JsonValue] = list(self.classes)
         bases: list[JsonValue] = [hex_text(base) for base in self.base_models]
         return {
+            "any_base_model": self.any_base_model,
             "base_models": bases,
             "classes": classes,
             "column": self.column,
@@ -105,6 +110,7 @@ class TextPreprocessing:
             max_windows=fields.integer("max_windows", 1, WINDOWS_LIMIT),
             base_models=bases,
             near_duplicates=tuple(map(RecordIndex, alike)),
+            any_base_model=fields.flag("any_base_model"),
         )
         fields.done()
         if not bases or list(bases) != sorted(set(bases)):
@@ -118,8 +124,8 @@ class TextPreprocessing:
         return found
 
     def check_base(self, base: Digest) -> None:
-        """Raises UnusableModel for a base model that the seller does not name."""
-        if base not in self.base_models:
+        """Raises UnusableModel for a base model that the seller neither names nor takes."""
+        if base not in self.base_models and not self.any_base_model:
             raise UnusableModel(
                 "The seller does not hold this base model",
                 expected=" or ".join(each.hex()[:16] for each in self.base_models),

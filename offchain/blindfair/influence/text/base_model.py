@@ -1,15 +1,14 @@
-"""A base model that both parties have: config, weights and tokenizer in a folder, named by a digest and never sent.
+"""A base model that both parties have: config, weights and tokenizer in a folder or a message, named by a digest.
 
     digest = H({"config": H(config), "tokenizer": H(tokenizer), "weights": H(weights)})
 
 over canonical JSON: the checked fields of the config with defaults filled in, the parts of the tokenizer that are
 taken, and for each tensor its name in the architecture, type, shape and the SHA-256 of its bytes. So the digest is that
 of what is computed with, not of how a program laid it out in files. Not here: what a scoring model changes of it
-(`difference`), and which configs are taken (`base_config`).
+(`difference`), its files (`base_files`), and which configs are taken (`base_config`).
 """
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -17,36 +16,18 @@ from typing import Protocol
 import torch
 
 from blindfair.influence.refusal import unusable
-from blindfair.influence.text.architectures import (
-    PARAMETER_LIMIT,
-    TextArchitecture,
-    architecture_of,
-    expected_shapes,
-    outline,
-)
-from blindfair.influence.text.base_config import BaseConfig, check_config
-from blindfair.influence.text.json_file import read_json_file
-from blindfair.influence.text.tensor_file import TensorEntry, TensorFile, check_readable
+from blindfair.influence.text.architectures import TextArchitecture, architecture_of
+from blindfair.influence.text.base_config import BaseConfig
+from blindfair.influence.text.base_files import OPTIONAL, OUTPUT, BaseFiles
 from blindfair.influence.text.tokenizer import TextTokenizer
-from blindfair.influence.text.tokenizer_file import TOKENIZER_LIMIT, CheckedTokenizer, check_tokenizer
+from blindfair.influence.text.tokenizer_file import CheckedTokenizer
 from blindfair.protocol.documents import Document, digest
-from blindfair.protocol.errors import FileMissing, UnusableModel
+from blindfair.protocol.errors import UnusableModel
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.quantities import Digest
 
-CONFIG_LIMIT = 2**20
-"""Bytes of a `config.json` at most."""
-
 SPARE_TOKENS = 1024
 """A model may know so many tokens more than its tokenizer: vocabularies are filled up to round numbers."""
-
-_OTHER_FORMATS = ("model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-_OLD_NAMES = (
-    (re.compile(r"LayerNorm\.gamma$"), "LayerNorm.weight"),
-    (re.compile(r"LayerNorm\.beta$"), "LayerNorm.bias"),
-)
-_OPTIONAL = re.compile(r"bert\.pooler\..*")
-_OUTPUT = "lm_head.weight"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +61,7 @@ class BaseModel:
     @property
     def has_pooler(self) -> bool:
         """Whether it has BERT's pooler."""
-        return any(_OPTIONAL.fullmatch(name) for name in self.tensors)
+        return any(OPTIONAL.fullmatch(name) for name in self.tensors)
 
     @classmethod
     def load(cls, directory: Path) -> "BaseModel":
@@ -88,15 +69,18 @@ class BaseModel:
 
         Raises FileMissing, UnusableModel naming what cannot be used, MissingPackage.
         """
-        config = check_config(read_json_file(directory / "config.json", CONFIG_LIMIT))
+        return cls._read(BaseFiles.of_folder(directory))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "BaseModel":
+        """A counterparty's base model, as `packed_base` packs one, by the same checks. Raises UnusableModel."""
+        return cls._read(BaseFiles.of_bytes(data))
+
+    @classmethod
+    def _read(cls, files: "BaseFiles") -> "BaseModel":
+        config, file, names = files.config, files.weights, files.names
         architecture = architecture_of(config)
-        path = directory / "model.safetensors"
-        _check_format(directory, path)
-        file = TensorFile.read_header(path)
-        names = _names(architecture, file.entries)
-        shapes = _shapes(architecture, config, set(names.values()))
-        check_readable(path.name, {given: file.entries[name] for name, given in names.items()}, shapes)
-        checked = check_tokenizer(read_json_file(directory / "tokenizer.json", TOKENIZER_LIMIT))
+        checked = files.tokenizer()
         special = _check_vocabulary(architecture, config, checked)
         tokenizer = TextTokenizer(checked)
         tensors, digests = file.read(names)
@@ -135,56 +119,15 @@ def find_base(bases: Mapping[Digest, BaseModel] | BaseModels, wanted: Digest) ->
     return bases[wanted]
 
 
-def _check_format(directory: Path, path: Path) -> None:
-    others = [name for name in _OTHER_FORMATS if (directory / name).exists()]
-    if not path.is_file() and others:
-        raise FileMissing(
-            "The weights are in files that are not read",
-            expected=path.name,
-            found=others[0],
-            hint="save the model as one file: save_pretrained(folder, max_shard_size='100GB')",
-        )
-
-
-def _names(architecture: TextArchitecture, entries: Mapping[str, TensorEntry]) -> dict[str, str]:
-    """From the names of the file to those of the architecture, without what is not read."""
-    bare = not any(name.startswith(architecture.prefix) for name in entries)
-    found = {}
-    for name in entries:
-        given = (
-            architecture.prefix + name if bare and not name.startswith(("lm_head.", "classifier.", "cls.")) else name
-        )
-        for old, new in _OLD_NAMES:
-            given = old.sub(new, given)
-        if not architecture.ignored.fullmatch(given):
-            found[name] = given
-    if len(set(found.values())) != len(found):
-        raise UnusableModel("Two tensors of the base model have one name", expected="a name each")
-    return found
-
-
-def _shapes(architecture: TextArchitecture, config: BaseConfig, present: Collection[str]) -> dict[str, tuple[int, ...]]:
-    """What the file must hold. A pooler may be missing; an output layer that is tied may be there once more."""
-    shapes = expected_shapes(outline(architecture, config))
-    if not any(_OPTIONAL.fullmatch(name) for name in present):
-        shapes = {name: shape for name, shape in shapes.items() if not _OPTIONAL.fullmatch(name)}
-    if config.tied and _OUTPUT in present:
-        shapes[_OUTPUT] = (config.vocabulary, config.width)
-    numbers = sum(torch.Size(shape).numel() for shape in shapes.values())
-    if numbers > PARAMETER_LIMIT:
-        raise UnusableModel("The base model is too large", expected=f"at most {PARAMETER_LIMIT} numbers", found=numbers)
-    return shapes
-
-
 def _untie(config: BaseConfig, tensors: dict[str, torch.Tensor], digests: Mapping[str, Digest]) -> None:
     """Drop the output layer of a tied model, which some files hold besides the embedding that it is."""
-    if config.tied and _OUTPUT in tensors:
+    if config.tied and OUTPUT in tensors:
         embedding = {"gpt2": "transformer.wte.weight", "llama": "model.embed_tokens.weight"}[config.model_type]
-        if digests[_OUTPUT] != digests[embedding]:
+        if digests[OUTPUT] != digests[embedding]:
             raise UnusableModel(
-                "The output layer is said to be the embedding and is not", expected=embedding, found=_OUTPUT
+                "The output layer is said to be the embedding and is not", expected=embedding, found=OUTPUT
             )
-        del tensors[_OUTPUT]
+        del tensors[OUTPUT]
 
 
 def _check_vocabulary(

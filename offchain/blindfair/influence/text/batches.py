@@ -63,14 +63,18 @@ class WindowBatch:
 
 
 def batch_tokens(config: BaseConfig, *, causal: bool, longest: int) -> int:
-    """How many tokens of padded windows fit into `BATCH_NUMBERS`.
+    """How many tokens of padded windows fit into `BATCH_NUMBERS`."""
+    return max(longest, min(BATCH_TOKENS, BATCH_NUMBERS // token_numbers(config, causal=causal, longest=longest)))
+
+
+def token_numbers(config: BaseConfig, *, causal: bool, longest: int) -> int:
+    """Numbers that are in memory for one token of a batch.
 
     A block keeps about twenty vectors a token for the way back and one number for each pair of tokens and head; logits
     are kept three times.
     """
     block = 16 * config.width + 4 * config.inner + 2 * config.heads * longest
-    numbers = config.depth * block + (3 * config.vocabulary if causal else 0)
-    return max(longest, min(BATCH_TOKENS, BATCH_NUMBERS // numbers))
+    return config.depth * block + (3 * config.vocabulary if causal else 0)
 
 
 def batched(

@@ -29,7 +29,7 @@ from blindfair.influence.text.network import TextNetwork
 from blindfair.influence.text.windows import TextWindows
 from blindfair.influence.threads import batches_at_once
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import ShapeMismatch, UnusableModel
+from blindfair.protocol.errors import ShapeMismatch, UnusableModel, UnusableText
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.quantities import Digest, Seconds
 
@@ -137,6 +137,17 @@ class TextModel:
             parts = sum(len(part) - 1 for part in cut) if causal else len(cut)
             label = 0 if labels is None else int(labels[number])
             found += [Window(number, [*before, *part, *after], 1.0 / parts, label) for part in cut]
+        return found
+
+    def readable(self, texts: Sequence[str]) -> list[int]:
+        """The places of the texts in which the model finds something to score, ascending."""
+        found, labels = [], None if self.architecture.causal else [0]
+        for place, text in enumerate(texts):
+            try:
+                self.read([text], labels)
+            except UnusableText:
+                continue
+            found.append(place)
         return found
 
     def rows(

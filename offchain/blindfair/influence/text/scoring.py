@@ -78,12 +78,18 @@ class TextScoring:
     def rows(self, records: Sequence[Sequence[Cell]], projection: Projection | None = None) -> Floats:
         """`n x k` projected gradients of each record's loss, sign +, of length 1 where they are normalised.
 
-        Raises ShapeMismatch for a record of another width, UnusableModel for no projection or a label that is no class,
-        UnusableText for a text without tokens.
+        A text in which the model finds nothing to score has a row of zeros: a refusal would tell, without any noise,
+        which texts have words that a buyer's own tokenizer knows. Raises ShapeMismatch for a record of another width,
+        UnusableModel for no projection or a label that is no class.
         """
         if projection is None:
             raise UnusableModel("Rows of a text model are too long without a projection", expected="a projection")
-        rows = self.model.rows(self.texts(records), self.codes(records), projection)
+        texts, codes = self.texts(records), self.codes(records)
+        kept = self.model.readable(texts)
+        rows = np.zeros((len(texts), projection.k))
+        if kept:
+            some = None if codes is None else [codes[place] for place in kept]
+            rows[kept] = self.model.rows([texts[place] for place in kept], some, projection)
         return unit_rows(rows) if self.normalised else rows
 
     def texts(self, records: Sequence[Sequence[Cell]]) -> list[str]:

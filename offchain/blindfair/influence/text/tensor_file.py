@@ -9,14 +9,15 @@ import math
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
-from io import BufferedReader
+from dataclasses import dataclass, field
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import torch
 
 from blindfair.influence.refusal import unusable
 from blindfair.influence.text.json_file import parse_json
+from blindfair.protocol.documents import Document, canonical
 from blindfair.protocol.errors import FileMissing, UnusableModel
 from blindfair.protocol.fields import Fields
 from blindfair.protocol.quantities import Digest
@@ -54,10 +55,11 @@ class TensorEntry:
 
 @dataclass(frozen=True, slots=True)
 class TensorFile:
-    """A file whose header is consistent; no tensor is read yet."""
+    """A file, or the bytes of one, whose header is consistent; no tensor is read yet."""
 
-    path: Path
+    name: str
     entries: Mapping[str, TensorEntry]
+    source: Path | bytes = field(repr=False)
 
     @classmethod
     def read_header(cls, path: Path) -> "TensorFile":
@@ -67,34 +69,42 @@ class TensorFile:
         """
         if not path.is_file():
             raise FileMissing("A file of the base model is missing", expected=path.name, found="no such file")
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        return cls._checked(path.name, path, path.stat().st_size)
+
+    @classmethod
+    def of_bytes(cls, data: bytes, name: str) -> "TensorFile":
+        """The same of a file's bytes; `name` is for errors. Raises UnusableModel."""
+        return cls._checked(name, data, len(data))
+
+    @classmethod
+    def _checked(cls, name: str, source: Path | bytes, size: int) -> "TensorFile":
+        with _opened(source) as file:
             first = file.read(_LENGTH.size)
             length = _LENGTH.unpack(first)[0] if len(first) == _LENGTH.size else HEADER_LIMIT + 1
             if length > min(HEADER_LIMIT, size - _LENGTH.size):
                 raise UnusableModel(
-                    f"{path.name} is not safetensors",
+                    f"{name} is not safetensors",
                     expected=f"a header of at most {HEADER_LIMIT} bytes, all in the file",
                     found=f"{length} of {size} bytes",
                 )
-            header = parse_json(file.read(length), f"the header of {path.name}")
+            header = parse_json(file.read(length), f"the header of {name}")
         header.pop("__metadata__", None)
         if len(header) > TENSOR_LIMIT:
-            raise UnusableModel(f"{path.name} has too many tensors", expected=TENSOR_LIMIT, found=len(header))
+            raise UnusableModel(f"{name} has too many tensors", expected=TENSOR_LIMIT, found=len(header))
         # They are shown in errors.
-        strange = [name for name in header if not _NAME.fullmatch(name)]
+        strange = [each for each in header if not _NAME.fullmatch(each)]
         if strange:
             raise UnusableModel(
-                f"{path.name} has a tensor without a proper name", expected=_NAME.pattern, found=ascii(strange[0][:80])
+                f"{name} has a tensor without a proper name", expected=_NAME.pattern, found=ascii(strange[0][:80])
             )
         begin = _LENGTH.size + length
         entries = {}
-        with unusable(f"The header of {path.name} cannot be used"):
+        with unusable(f"The header of {name} cannot be used"):
             fields = Fields(header, "header")
-            for name in header:
-                entries[name] = _entry(name, fields.sub(name), begin, size)
-        _check_cover(path.name, entries, begin, size)
-        return cls(path, entries)
+            for each in header:
+                entries[each] = _entry(each, fields.sub(each), begin, size)
+        _check_cover(name, entries, begin, size)
+        return cls(name, entries, source)
 
     def read(self, names: Mapping[str, str]) -> tuple[dict[str, torch.Tensor], dict[str, Digest]]:
         """The tensors in single precision and the SHA-256 of their stored bytes, under the names that `names` gives.
@@ -105,10 +115,41 @@ class TensorFile:
         for name in names:
             _check_type(name, self.entries[name])
         tensors, digests = {}, {}
-        with self.path.open("rb") as file:
+        with _opened(self.source) as file:
             for name, given in sorted(names.items()):
-                tensors[given], digests[given] = _tensor(file, self.path.name, name, self.entries[name])
+                tensors[given], digests[given] = _tensor(file, self.name, name, self.entries[name])
         return tensors, digests
+
+    def repacked(self, names: Mapping[str, str]) -> bytes:
+        """A file of these tensors alone, under the names that `names` gives, in their order, as they are stored.
+
+        Raises UnusableModel for a file that became shorter.
+        """
+        header: Document = {}
+        end, parts = 0, []
+        with _opened(self.source) as file:
+            for name, given in sorted(names.items(), key=lambda pair: pair[1]):
+                entry = self.entries[name]
+                file.seek(entry.start)
+                raw = file.read(entry.length)
+                if len(raw) != entry.length:
+                    raise _became_shorter(self.name)
+                header[given] = {
+                    "data_offsets": [end, end + entry.length], "dtype": entry.kind, "shape": list(entry.shape)
+                }  # fmt: skip
+                end += entry.length
+                parts.append(raw)
+        text = canonical(header)
+        text += b" " * (-len(text) % _LENGTH.size)
+        return b"".join((_LENGTH.pack(len(text)), text, *parts))
+
+
+def _opened(source: Path | bytes) -> BufferedReader | BytesIO:
+    return BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def _became_shorter(name: str) -> UnusableModel:
+    return UnusableModel(f"{name} became shorter while it was read", hint="load it again")
 
 
 def _entry(name: str, fields: Fields, begin: int, size: int) -> TensorEntry:
@@ -139,12 +180,12 @@ def _check_cover(name: str, entries: Mapping[str, TensorEntry], begin: int, size
     )
 
 
-def _tensor(file: BufferedReader, path: str, name: str, entry: TensorEntry) -> tuple[torch.Tensor, Digest]:
+def _tensor(file: BufferedReader | BytesIO, path: str, name: str, entry: TensorEntry) -> tuple[torch.Tensor, Digest]:
     dtype, _ = _TYPES[entry.kind]
     raw = bytearray(entry.length)
     file.seek(entry.start)
     if file.readinto(raw) != entry.length:
-        raise UnusableModel(f"{path} became shorter while it was read", hint="load it again")
+        raise _became_shorter(path)
     digest = Digest(hashlib.sha256(raw).digest())
     flat = torch.frombuffer(raw, dtype=dtype) if raw else torch.empty(0, dtype=dtype)
     tensor = flat.reshape(entry.shape).to(torch.float32)

@@ -25,9 +25,8 @@ class TextTokenizer:
         library = tokenizers_library()
         try:
             self._library: Any = library.Tokenizer.from_str(json.dumps(checked.document))
-        # It raises no class of its own, and a fault within it is no Exception.
         except BaseException as error:
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            if not _is_of_library(error):
                 raise
             raise UnusableModel("The tokenizer cannot be made", found=str(error)[:200]) from error
         self._library.encode_special_tokens = True
@@ -55,7 +54,17 @@ class TextTokenizer:
                     found=type(error).__name__,
                     hint="read it again with the encoding that it was written in; records are counted from 0",
                 ) from error
-        encoded = self._library.encode_batch(list(texts), add_special_tokens=False)
+        try:
+            encoded = self._library.encode_batch(list(texts), add_special_tokens=False)
+        except BaseException as error:
+            if not _is_of_library(error):
+                raise
+            raise UnusableText(
+                "The tokenizer cannot read a text",
+                expected="tokens",
+                found=str(error)[:200],
+                hint="take another base model",
+            ) from error
         found = [list(each.ids) for each in encoded]
         for number, tokens in enumerate(found, first):
             if not tokens:
@@ -73,3 +82,8 @@ class TextTokenizer:
                     hint="leave the record out, or take a base model of its language; records are counted from 0",
                 )
         return found
+
+
+def _is_of_library(error: BaseException) -> bool:
+    """It raises no class of its own, and a fault within it is no Exception."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"

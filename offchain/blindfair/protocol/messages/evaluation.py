@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from blindfair.protocol.documents import Document
-from blindfair.protocol.errors import MalformedMessage
+from blindfair.protocol.errors import MalformedMessage, MessageTooLarge
 from blindfair.protocol.fields import Fields, amount_text, hex_text
 from blindfair.protocol.messages.envelope import Envelope
 from blindfair.protocol.messages.listing import part
@@ -18,6 +18,9 @@ DIMENSION_LIMIT = 4096
 QUERY_LIMIT = 16
 """Queries in one request (SCORING: 1 ... 16)."""
 
+BASE_PART_LIMIT = 504 * 2**20
+"""Bytes of a base model that travels: the largest projection and 32 MiB of query fit beside it."""
+
 SCORE_BITS_LIMIT = 32
 """Bits of a score that a query may ask for, at which it is exact (SCORING requirement 4)."""
 
@@ -25,6 +28,8 @@ SCORE_BITS_LIMIT = 32
 @dataclass(frozen=True, slots=True)
 class Request:
     """Buyer to seller: score your records for this encrypted query (PROTOCOL 4.1).
+
+    `base` is the base model of a text model that the seller does not hold, or nothing.
 
     `model_config` holds all preprocessing; `weights` are safetensors; `fidelity` is set when the scoring model stands
     in for another. `basis` holds the matrices of `projection` as safetensors, or nothing. `row_scale` multiplies a
@@ -62,6 +67,7 @@ class Request:
     weights: bytes
     basis: bytes
     query: bytes
+    base: bytes = b""
 
     @property
     def queries(self) -> int:
@@ -100,12 +106,15 @@ class Request:
         }
 
     def to_parts(self) -> Mapping[str, bytes]:
-        """`basis`: the projection's matrices, if it has any; `query`: the encrypted query; `weights`: the model's."""
-        return {"basis": self.basis, "query": self.query, "weights": self.weights}
+        """`basis`: the projection's matrices, if it has any; `query`: the encrypted query; `weights`: the model's; and
+        `base` where a base model travels."""
+        parts = {"basis": self.basis, "query": self.query, "weights": self.weights}
+        return {**parts, "base": self.base} if self.base else parts
 
     @classmethod
     def from_envelope(cls, envelope: Envelope) -> Self:
-        """Raises MalformedMessage; what the model and the ciphertexts hold is checked by their packages."""
+        """Raises MalformedMessage, MessageTooLarge; what the model and the ciphertexts hold is checked by their
+        packages."""
         fields = Fields(envelope.body)
         clip = fields.integer("clip", 0, 2**31)
         if clip != ROW_LIMIT:
@@ -113,8 +122,11 @@ class Request:
         scale = fields.number("row_scale")
         if not scale > 0:
             raise MalformedMessage("The scale of the rows is not positive", expected="> 0", found=scale)
-        if len(envelope.parts) != 3:
+        base = envelope.parts.get("base", b"")
+        if len(envelope.parts) != (4 if base else 3):
             raise MalformedMessage("The request has the wrong binary parts", found=sorted(envelope.parts))
+        if len(base) > BASE_PART_LIMIT:
+            raise MessageTooLarge("The base model is too large", expected=BASE_PART_LIMIT, found=len(base))
         message = cls(
             listing=ListingId(fields.data("listing", 32)),
             chain_id=fields.integer("chain_id", 1, 2**53 - 1),
@@ -140,6 +152,7 @@ class Request:
             weights=part(envelope, "weights", only=False),
             basis=part(envelope, "basis", only=False),
             query=part(envelope, "query", only=False),
+            base=base,
         )
         fields.done()
         if message.buyer != envelope.sender:
