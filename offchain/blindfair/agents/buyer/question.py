@@ -14,9 +14,10 @@ from blindfair.blind.plan import BANDWIDTH, plan
 from blindfair.blind.query import QuerySecret, encrypt_queries
 from blindfair.influence.plausible import check_query
 from blindfair.protocol.audit import commit_buyer_randomness
-from blindfair.protocol.errors import FieldMismatch, SecretDamaged
+from blindfair.protocol.errors import FieldMismatch, MessageTooLarge, SecretDamaged
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Request
+from blindfair.protocol.messages.envelope import DOCUMENT_LIMIT
 from blindfair.protocol.quantities import Address, BytesPerSecond, Timestamp, Wei
 from blindfair.protocol.units import Units
 
@@ -61,7 +62,7 @@ def ask(
     Raises FieldMismatch where the listing does not offer the question's disclosure policy, takes no model of the
     buyer's own, or tells fewer bits of a record, UnusableModel as `check_prescribed_model`, InvalidListing for
     an unknown policy, UnknownParameters, ShapeMismatch and QueryOutOfBounds as `plan`, `check_query` and
-    `encrypt_queries`.
+    `encrypt_queries`, and MessageTooLarge for a request that would not fit into a message.
     """
     if question.disclosure not in manifest.terms.disclosures:
         raise FieldMismatch(
@@ -106,5 +107,14 @@ def ask(
         weights=question.weights,
         basis=question.basis,
         query=encrypted.to_bytes(),
+        base=question.base,
     )
+    size = sum(map(len, request.to_parts().values()))
+    if size > Request.LIMIT - DOCUMENT_LIMIT:
+        raise MessageTooLarge(
+            "The request would be larger than any may be",
+            expected=f"at most {Request.LIMIT - DOCUMENT_LIMIT:,} bytes",
+            found=f"{size:,}",
+            hint="send a smaller model, or agree on a common base model; nothing was asked",
+        )
     return request, Private(random, question.queries, secret)

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from blindfair.agents.buyer.sent_base import check_travels, packed
 from blindfair.agents.buyer.valuer import Choice, Question
 from blindfair.agents.evaluation.preprocessing import listed_texts
 from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats
+from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.own_kinds import check_classes
 from blindfair.influence.text import BaseModel, Difference
+from blindfair.influence.text.base_files import SentBase
 from blindfair.influence.text.scoring import class_codes
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.label_calibration import Scored
@@ -45,7 +48,8 @@ class TextValuer:
     no contrast. `method` is the order in which wanted texts are bought, the most trusted first by default.
     `good_record_value` is what one more good text is worth to the buyer, if it says so. With `show_query` the query's
     directions are put into the projection, which the seller sees (docs/explanation/privacy.md). `adapter` is how the
-    buyer's own fine-tuned model differs from the base: texts are scored there, and the seller sees it.
+    buyer's own fine-tuned model differs from the base: texts are scored there, and the seller sees it. `sent_base` is
+    the base model as it travels to a seller that does not hold it and takes any; without it, it does not.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class TextValuer:
         good_record_value: Wei | None = None,
         show_query: bool = False,
         adapter: Difference | None = None,
+        sent_base: SentBase | None = None,
     ) -> None:
         self._base = base
         self._train = train
@@ -72,16 +77,20 @@ class TextValuer:
         self._good_record_value = good_record_value
         self._show_query = show_query
         self._adapter = adapter
+        self._sent_base = sent_base
         self._made: TextValuation | None = None
 
     def check_fits(self, manifest: Manifest) -> None:
-        """Check that the listing is one of texts, names the base model, and has a label where the buyer's texts do; and
-        that the adapter fits.
+        """Check that the listing is one of texts, names the base model or takes any, and has a label where the buyer's
+        texts do; and that the adapter fits.
 
-        Raises UnusableModel, FieldMismatch, ColumnNotScored, LabelUnusable, ClassesDiffer.
+        Raises UnusableModel, MessageTooLarge for a base model that is too large to travel, FieldMismatch,
+        ColumnNotScored, LabelUnusable, ClassesDiffer.
         """
         listed = listed_texts(manifest)
         listed.check_base(self._base.digest)
+        if self._travels(listed):
+            check_travels(self._base, self._sent_base)
         if (listed.label is None) != (self._train[1] is None):
             raise LabelUnusable(
                 "The listing and the buyer's own texts differ in having a label",
@@ -143,6 +152,10 @@ class TextValuer:
         valuation = self.valuation(manifest)
         config, weights = valuation.scoring.to_parts()
         projection, basis = valuation.projection.to_parts()
+        base, notes = b"", valuation.notes
+        if self._sent_base is not None and self._travels(listed_texts(manifest)):
+            base = packed(self._base, self._sent_base)
+            notes = (*notes, f"the request sends the seller your whole base model, {len(base):,} bytes")
         return Question(
             model_name=valuation.scoring.name,
             model_config=config,
@@ -155,7 +168,8 @@ class TextValuer:
             queries=valuation.queries,
             bits=valuation.bits,
             pricing=self._pricing.to_document(),
-            notes=valuation.notes,
+            notes=notes,
+            base=base,
         )
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
@@ -215,6 +229,9 @@ class TextValuer:
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, as real ones: cosines of rows and query, times the query's size."""
         return self.valuation(manifest).scales[0].real(scores)
+
+    def _travels(self, listed: TextPreprocessing) -> bool:
+        return listed.any_base_model and self._base.digest not in listed.base_models
 
     def _worth(
         self,

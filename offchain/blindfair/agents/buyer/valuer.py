@@ -44,6 +44,8 @@ class Question:
     pricing: Document
     notes: tuple[str, ...]
     disclosure: str = PER_RECORD
+    base: bytes = b""
+    """The base model, where it travels."""
 
 
 @dataclass(frozen=True, slots=True)

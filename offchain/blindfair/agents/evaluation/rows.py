@@ -50,13 +50,29 @@ def batch_records(model: RowModel, k: int) -> int:
 
 
 def requested_model(request: Request, bases: BaseModels) -> RowModel:
-    """The scoring model of a request. Raises UnusableModel, MissingPackage."""
+    """The scoring model of a request, on a base model that the party holds or on the one that travels.
+
+    Raises UnusableModel, also where the base that travels is not the one that is named, and MissingPackage.
+    """
     if request.model_name != _TEXT_MODEL:
         return load_scoring_model(request.model_name, request.model_config, request.weights)
     # Imported here: most listings are tables, and the libraries for texts are an extra.
-    from blindfair.influence.text import TextScoring
+    from blindfair.influence.text import BaseModel, TextScoring
 
+    if request.base and named_base(request) not in bases:
+        sent = BaseModel.from_bytes(request.base)
+        bases = {sent.digest: sent}
     return TextScoring.from_parts(request.model_config, request.weights, bases)
+
+
+def named_base(request: Request) -> Digest | None:
+    """The digest of the base model that a request names; None where it names none."""
+    model = request.model_config.get("model")
+    found = model.get("base") if isinstance(model, dict) else None
+    try:
+        return Digest(bytes.fromhex(found.removeprefix("0x"))) if isinstance(found, str) else None
+    except ValueError:
+        return None
 
 
 def row_batches(

@@ -10,6 +10,7 @@ from blindfair.agents.evaluation.own_models import check_prescribed_model
 from blindfair.agents.evaluation.preprocessing import check_reads
 from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels, batch_records, requested_model
 from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.seller.sent_bases import check_sent_base
 from blindfair.blind.estimate import working_space
 from blindfair.blind.parameters import DEFAULT, ParameterSet, parameter_set
 from blindfair.blind.plan import MESSAGE_LIMIT
@@ -172,6 +173,7 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy, bases
 
     Raises UnusableModel, ShapeMismatch, TooCostly, FieldMismatch, ColumnNotScored.
     """
+    check_sent_base(request, manifest, policy)
     model, projection = requested_model(request, bases), Projection.from_parts(request.projection, request.basis)
     if projection.k != request.dimension:
         raise ShapeMismatch("Projection and query differ in length", expected=request.dimension, found=projection.k)
