@@ -66,7 +66,10 @@ OF_TEXTS: dict[str, dict[str, str]] = {
 }
 """Options that are for texts, and go together."""
 
-FLAGS_OF_TEXTS: dict[str, tuple[str, ...]] = {"list": (), "evaluate": ("--show-query",)}
+FLAGS_OF_TEXTS: dict[str, tuple[str, ...]] = {
+    "list": ("--any-base-model",),
+    "evaluate": ("--show-query", "--send-base-model"),
+}
 
 MEASURED = {"record_bits", "record_count", "seller", "images", "tables.images"}
 """Found by the command itself, not options."""

@@ -55,6 +55,7 @@ def make_listing(
     stream_to: Path | str | None = None,
     text_column: str | None = None,
     base_models: Sequence[Path | str] = (),
+    any_base_model: bool = False,
     window: int = WINDOW,
     max_windows: int = MAX_WINDOWS,
     without_copies: bool = False,
@@ -83,7 +84,7 @@ def make_listing(
 
     With `text_column` the records are texts, in a file, a frame or a folder of `.txt` files. `base_models` are folders
     of the models that buyers may score with, and `window` and `max_windows` say how long a part of a text they read, in
-    tokens, and how many parts; `label` may be left out.
+    tokens, and how many parts; `label` may be left out. With `any_base_model` buyers may send base models of their own.
 
     Images are a pair of arrays `(images, labels)`, an npy file or a folder of such files; `label` is "label" if it is
     left out (docs/how-to/sell-images.md).
@@ -152,7 +153,7 @@ def make_listing(
         own_models=own_models,
         text=list(text),
         label_kind=label_kind,
-        texts=text_options(text_column, base_models, window, max_windows),
+        texts=text_options(text_column, base_models, window, max_windows, any_base_model=any_base_model),
         images=text_column is None and holds_images(records),
         files=None if files is None else str(Path(files).resolve()),
         file_column=file_column,

@@ -187,6 +187,7 @@ class ListingOptions:
             buyers=frozenset(parse_address(buyer, "buyers") for buyer in self.buyers) if self.buyers else None,
             pay_to=None if self.pay_to is None else parse_address(self.pay_to, "pay_to"),
             max_bonds=self.prices.parse(self.max_bonds, "max_bonds"),
+            max_sealed_message=(self.texts or SellerPolicy()).max_sealed_message,
         )
 
     def openable(self, records: int) -> int:

@@ -62,6 +62,7 @@ def reading_text(manifest: Manifest) -> str | None:
     bases = " or ".join(base.hex()[:16] for base in texts.base_models)
     windows = counted(texts.max_windows, "window")
     alike = counted(len(texts.near_duplicates), "near-duplicate")
+    bases += " or any that you send" if texts.any_base_model else ""
     return f"texts: at most {windows} of {texts.window} tokens, scored with base model {bases}; {alike} among them"
 
 

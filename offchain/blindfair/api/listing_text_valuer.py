@@ -13,6 +13,7 @@ from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.arrays import Floats
 from blindfair.influence.reading import ColumnReading
 from blindfair.influence.text import BaseModel, Difference
+from blindfair.influence.text.base_files import SentBase
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.pricing.texts.valuation import DEFAULT_BITS
@@ -36,6 +37,7 @@ class ListingTextValuer:
         *,
         show_query: bool = False,
         adapter: Difference | None = None,
+        sent_base: SentBase | None = None,
     ) -> None:
         """`before_asking` is told of the manifest right before a question is made, the only time in a trade."""
         self._base = base
@@ -45,6 +47,7 @@ class ListingTextValuer:
         self._before_asking = before_asking
         self._show_query = show_query
         self._adapter = adapter
+        self._sent_base = sent_base
         self._made: TextValuer | None = None
 
     @property
@@ -110,5 +113,6 @@ class ListingTextValuer:
                 good_record_value=self._purchase.good_record_value,
                 show_query=self._show_query,
                 adapter=self._adapter,
+                sent_base=self._sent_base,
             )
         return self._made

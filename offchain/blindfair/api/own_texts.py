@@ -25,6 +25,7 @@ from blindfair.protocol.records import Cell
 
 if TYPE_CHECKING:
     from blindfair.influence.text import BaseModel, Difference
+    from blindfair.influence.text.base_files import SentBase
 
 _TRAIN_SHARE = 0.5
 """Training texts make the query, validation texts measure trust: both need as many as they can get."""
@@ -36,7 +37,8 @@ Labelled = tuple[Sequence[str], Sequence[Cell] | None]
 @dataclass(frozen=True, slots=True)
 class OwnTexts:
     """How the buyer's texts are read, the folder of its base model, whether the seller may see the query's directions,
-    and the folder of the buyer's LoRA adapter, if the seller may see that."""
+    the folder of the buyer's LoRA adapter, if the seller may see that, and whether the base model may travel to a
+    seller that does not hold it."""
 
     column: str
     label: str | None
@@ -44,6 +46,7 @@ class OwnTexts:
     seed: int
     show_query: bool = False
     adapter: str | None = None
+    send_base_model: bool = False
 
     def read(self, sources: Mapping[str, Path | str | Frame | ImageSource]) -> tuple[Labelled, Labelled]:
         """Read one source named `OWN`, or two named `TRAIN` and `VALIDATION`.
@@ -103,6 +106,12 @@ class OwnTexts:
         """Read the adapter, or its copy in a folder; None without one. Raises what `load_adapter` raises."""
         return None if self.adapter is None else load_adapter(copied_to or Path(self.adapter))
 
+    def sent_base(self) -> "SentBase | None":
+        """The base model as it travels; None if it may not."""
+        from blindfair.influence.text.base_files import SentBase
+
+        return SentBase(Path(self.base_model)) if self.send_base_model else None
+
     def copies(self) -> Mapping[str, bytes]:
         """The files to keep besides the texts, by name: the adapter's. Raises what `adapter_files` raises."""
         return {} if self.adapter is None else adapter_files(Path(self.adapter))
@@ -119,11 +128,12 @@ def own_options(
     images: bool = False,
     show_query: bool = False,
     adapter: Path | str | None = None,
+    send_base_model: bool = False,
 ) -> TableOptions | OwnTexts:
     """Return how the buyer's records are read: as texts if `text_column` is given, as `images`, or else as a table.
 
     Raises InvalidOption for texts without a base model, for a table with one or without a label, and for what is no
-    text with `show_query` or `adapter`.
+    text with `show_query`, `adapter` or `send_base_model`.
     """
     if text_column is None:
         if show_query:
@@ -133,13 +143,14 @@ def own_options(
                 found="none",
                 hint="leave the option out: of other records no request shows the query",
             )
-        if adapter is not None:
-            raise InvalidOption(
-                "`adapter` is for texts",
-                expected="`text_column`, the column of the texts",
-                found="none",
-                hint="leave the option out: other records are scored without a base model",
-            )
+        for name, is_given in (("adapter", adapter is not None), ("send_base_model", send_base_model)):
+            if is_given:
+                raise InvalidOption(
+                    f"`{name}` is for texts",
+                    expected="`text_column`, the column of the texts",
+                    found="none",
+                    hint="leave the option out: other records are scored without a base model",
+                )
         if base_model is not None:
             raise InvalidOption(
                 "`base_model` is for texts, and this is a table",
@@ -170,7 +181,7 @@ def own_options(
             hint="the listing names the base models that its seller holds",
         )
     folder = None if adapter is None else str(Path(adapter).resolve())
-    return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed, show_query, folder)
+    return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed, show_query, folder, send_base_model)
 
 
 def own_sources(names: Iterable[str], directory: Path) -> dict[str, Path]:

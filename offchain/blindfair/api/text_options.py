@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindfair.agents.evaluation.rows import BaseModels
+from blindfair.agents.policy import SellerPolicy
 from blindfair.api.base_models import check_folder, check_label_fits, check_readable, load_base
 from blindfair.api.defaults import MAX_WINDOWS, WINDOW
 from blindfair.influence.corpus.copies import copies_of_texts
@@ -28,18 +29,26 @@ from blindfair.influence.projection import K_LIMIT
 from blindfair.pricing.information import check_record_bits, measure_bytes
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidListing, InvalidOption, LabelUnusable
+from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import RecordIndex
 from blindfair.protocol.records import PlainCell
+from blindfair.protocol.sealed_message import HEAD_SIZE
+from blindfair.protocol.sealing import sealed_size
+
+SEALED_REQUEST = HEAD_SIZE + sealed_size(Request.LIMIT)
+"""Bytes of the largest request that there may be, sealed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
-    """`column` holds the texts, `base_models` are the folders of the base models that buyers may score with."""
+    """`column` holds the texts, `base_models` are the folders of the base models that buyers may score with; with
+    `any_base_model` they may send others."""
 
     column: str
     base_models: list[str]
     window: int = WINDOW
     max_windows: int = MAX_WINDOWS
+    any_base_model: bool = False
 
     def read(self, source: Path | str | Frame, label: str | None, exclude: Sequence[str]) -> Corpus:
         """Read the texts. Raises what `read_corpus` raises."""
@@ -79,6 +88,11 @@ class TextOptions:
             if not low <= value <= high:
                 raise InvalidOption(f"`{name}` is out of range", expected=f"{low} ... {high}", found=value)
 
+    @property
+    def max_sealed_message(self) -> int:
+        """Bytes of a message that the seller reads: one that holds a base model is larger than others."""
+        return SEALED_REQUEST if self.any_base_model else SellerPolicy().max_sealed_message
+
     def products(self, bases: BaseModels, records: int) -> int:
         """Multiplications that an evaluation by the largest of the base models takes at most.
 
@@ -103,6 +117,7 @@ class TextOptions:
             self.max_windows,
             tuple(sorted(bases)),
             near_duplicates_of(corpus, self.window * self.max_windows),
+            self.any_base_model,
         )
         # Read as a buyer will: a label that is no class is told now.
         TextPreprocessing.from_document(found.to_document())
@@ -115,12 +130,23 @@ class TextOptions:
 
 
 def text_options(
-    column: str | None, base_models: Sequence[Path | str], window: int = WINDOW, max_windows: int = MAX_WINDOWS
+    column: str | None,
+    base_models: Sequence[Path | str],
+    window: int = WINDOW,
+    max_windows: int = MAX_WINDOWS,
+    *,
+    any_base_model: bool = False,
 ) -> TextOptions | None:
     """How the owner's texts are read; None for a table. Raises InvalidOption for a table with options of texts."""
     if column is not None:
-        return TextOptions(column, [str(Path(folder).resolve()) for folder in base_models], window, max_windows)
-    given = {"base_model": base_models, "window": window != WINDOW, "max_windows": max_windows != MAX_WINDOWS}
+        folders = [str(Path(folder).resolve()) for folder in base_models]
+        return TextOptions(column, folders, window, max_windows, any_base_model)
+    given = {
+        "base_model": base_models,
+        "window": window != WINDOW,
+        "max_windows": max_windows != MAX_WINDOWS,
+        "any_base_model": any_base_model,
+    }
     for name, is_given in given.items():
         if is_given:
             raise InvalidOption(

@@ -121,6 +121,14 @@ def evaluate(
             "model but the projection is sent.",
         ),
     ] = None,
+    send_base_model: Annotated[
+        bool,
+        typer.Option(
+            "--send-base-model",
+            help="With --text-column: SEND THE SELLER YOUR WHOLE BASE MODEL where it does not hold it and the listing "
+            "takes any, at most 504 MiB.",
+        ),
+    ] = False,
     token: Token = None,
     listing: Annotated[
         str | None,
@@ -265,7 +273,7 @@ def evaluate(
     images = any(map(holds_images, sources.values()))
     tables = own_options(
         label, text_column, base_model, exclude or [], seed, text or [],
-        images=images, show_query=show_query, adapter=adapter,
+        images=images, show_query=show_query, adapter=adapter, send_base_model=send_base_model,
     )  # fmt: skip
     run_evaluate(begun, BuyerOptions(purchase, tables), sources, poll, output, pays_fee=yes, private=private)
 

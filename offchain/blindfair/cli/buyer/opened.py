@@ -10,6 +10,7 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.valuer import Choice
 from blindfair.agents.context import Event
+from blindfair.agents.evaluation.preprocessing import listed_texts
 from blindfair.api.defaults import QUERIES
 from blindfair.api.listing_text_valuer import ListingTextValuer
 from blindfair.api.listing_valuer import ListingValuer
@@ -70,15 +71,20 @@ def opened_purchase(
     sources = own_sources(settings.tables, directory)
     valuer: ListingValuer | ListingTextValuer
     if isinstance(tables, OwnTexts):
-        adapter = tables.difference(directory)
+        base, adapter, sent = tables.base(), tables.difference(directory), tables.sent_base()
         valuer = ListingTextValuer(
-            tables.base(),
+            base,
             tables.read(sources),
             options,
             tables.seed,
-            lambda _: None if adapter is None else tell_adapter(screen, adapter.size),
+            lambda manifest: tell_shown(
+                screen,
+                0 if adapter is None else adapter.size,
+                0 if sent is None or base.digest in listed_texts(manifest).base_models else sent.size,
+            ),
             show_query=tables.show_query,
             adapter=adapter,
+            sent_base=sent,
         )
         context = replace(context, base_models=valuer.base_models)
     else:
@@ -95,13 +101,18 @@ def opened_purchase(
         yield OpenedBuyer(party, valuer)
 
 
-def tell_adapter(screen: PartyScreen, numbers: int) -> None:
-    """Say before anything is asked, in quiet too, what the seller will see."""
-    text = (
-        f"the seller will see the weights of your adapter, {numbers:,} numbers: your fine-tuned model. Without "
-        "`adapter` it sees nothing of it"
-    )
-    screen.notices.item("adapter", with_flags(text), style="yellow")
+def tell_shown(screen: PartyScreen, adapter: int, base: int) -> None:
+    """Say before anything is asked, in quiet too, what the seller will see: numbers of the adapter, and bytes of a base
+    model that travels; 0 for none."""
+    if adapter:
+        text = (
+            f"the seller will see the weights of your adapter, {adapter:,} numbers: your fine-tuned model. Without "
+            "`adapter` it sees nothing of it"
+        )
+        screen.notices.item("adapter", with_flags(text), style="yellow")
+    if base:
+        text = f"the seller will see your whole base model, about {base:,} bytes, because it does not hold it"
+        screen.notices.item("base model", text, style="yellow")
 
 
 def _of_table(own: OwnRecords, tables: TableOptions, options: PurchaseOptions, screen: PartyScreen) -> ListingValuer:

@@ -162,6 +162,7 @@ def evaluation_document(
         "scores": {"lowest": low, "median": median, "highest": high, "positive": float((scores > 0).mean())},
         "information": cost_document(evaluated),
         "selected": len(choice.records),
+        "sent_base_bytes": len(evaluated.request.base),
         "shows_adapter": _shows_adapter(evaluated),
         "price_wei": str(choice.price),
         "forecast": forecast_document(choice.forecast),

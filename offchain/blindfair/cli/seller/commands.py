@@ -80,6 +80,14 @@ def list_records(
             "buyers score with, and hold too. May be repeated.",
         ),
     ] = None,
+    any_base_model: Annotated[
+        bool,
+        typer.Option(
+            "--any-base-model",
+            help="With --text-column: score with base models that buyers send, too, of up to twice the size of the "
+            "largest --base-model. Messages of 600 MiB are read then.",
+        ),
+    ] = False,
     window: Annotated[
         int, typer.Option(metavar="TOKENS", help="With --text-column: tokens that models read at once, at most.")
     ] = WINDOW,
@@ -255,7 +263,7 @@ def list_records(
         without_copies=without_copies,
         own_models=own_models,
         text=text or [],
-        texts=text_options(text_column, base_model or [], window, max_windows),
+        texts=text_options(text_column, base_model or [], window, max_windows, any_base_model=any_base_model),
         label_kind=label_kind,
         images=text_column is None and holds_images(records),
         files=None if files is None else str(files.resolve()),

@@ -189,6 +189,7 @@ def preprocessing_text(manifest: Manifest) -> str:
         return (
             f"the manifest tells everybody how texts are read: {texts.max_windows} windows of {texts.window} tokens at "
             f"most; models predict {predicted}, and build on {counted(len(texts.base_models), 'base model')}"
+            + (" or any that a buyer sends" if texts.any_base_model else "")
         )
     schema = listed_schema(manifest)
     if schema.image is not None:

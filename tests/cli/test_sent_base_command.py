@@ -1,0 +1,48 @@
+"""`seller list --any-base-model` and `buyer evaluate --send-base-model`: what is told, and what travels."""
+
+import json
+from pathlib import Path
+
+from command import Ended, Inside
+from local_chain import LocalChain, shell, wait_for
+from test_text_commands import OWN, TERMS, TEXTS, lines_of
+from tiny_bases import build, write
+
+from blindfair.protocol.errors import UnusableModel
+
+
+def test_a_base_model_travels_by_command(testnet: LocalChain, tmp_path: Path, inside: Inside) -> None:
+    held, mine = (write(build(kind), tmp_path / kind) for kind in ("llama", "gpt2"))
+    accounts = {name: testnet.party(tmp_path / name) for name in ("seller", "buyer", "careful")}
+    place: list[object] = ["--mail", tmp_path / "mail", "--rpc", testnet.url, "--deployment", testnet.deployment]
+    place += ["--password-file", tmp_path / "password"]
+    listed = inside(
+        "seller", "list", "--directory", tmp_path / "seller", *place,
+        "--records", lines_of(TEXTS, tmp_path / "t.jsonl"), "--opened-share", "0.5", "--opened-records", "60",
+        "--text-column", "text", "--base-model", held, "--any-base-model", "--bits", "6",
+        "--buyer", accounts["buyer"], "--buyer", accounts["careful"], *TERMS, "--json", tmp_path / "listing.json",
+    )  # fmt: skip
+    assert listed.code == 0, listed.err
+    assert "or any that a buyer sends" in " ".join((listed.out + listed.err).split())
+    listing = json.loads((tmp_path / "listing.json").read_text())["listing"]
+
+    def evaluate(name: str, *more: object) -> Ended:
+        return inside(
+            "buyer", "evaluate", "--directory", tmp_path / name, *place, "--listing", listing,
+            "--own", lines_of(OWN, tmp_path / "own.jsonl"), "--text-column", "text", "--base-model", mine,
+            "--budget", "0.0012", "--audit-rows", "3", "--poll", "0.2", *more,
+        )  # fmt: skip
+
+    serving = f"exec blindfair seller serve --directory {tmp_path / 'seller'} --poll 0.2 "
+    serving += f"--password-file {tmp_path / 'password'}"
+    with shell(serving, tmp_path, tmp_path / "seller.told") as process:
+        wait_for("serves", tmp_path / "seller.told", process)
+        careful = evaluate("careful")
+        assert careful.code == UnusableModel.exit_code and "Traceback" not in careful.err
+        assert "--send-base-model sends the seller the whole model" in " ".join(careful.err.split())
+        assert "sends the request" not in careful.err
+        done = evaluate("buyer", "--send-base-model", "--json", tmp_path / "evaluation.json")
+        assert done.code == 0, done.err
+    told = " ".join(done.err.split())
+    assert "the seller will see your whole base model, about" in told[: told.index("sends the request")]
+    assert json.loads((tmp_path / "evaluation.json").read_text())["sent_base_bytes"] > 10_000
