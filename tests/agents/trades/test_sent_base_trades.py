@@ -198,11 +198,11 @@ def test_a_base_model_that_is_not_what_is_said_of_it_costs_the_seller_nothing(
 
 
 def blind_base(folder: Path) -> tuple[BaseModel, SentBase]:
-    """A base model of a buyer whose tokenizer knows two letters alone, and drops all others."""
+    """A base model of a buyer whose tokenizer knows two characters alone, and drops all others."""
     write(build("gpt2"), folder)
     path = folder / "tokenizer.json"
     tokenizer = json.loads(path.read_text())
-    tokenizer["model"] |= {"vocab": {letter: place for place, letter in enumerate("bl")}, "merges": []}
+    tokenizer["model"] |= {"vocab": {character: place for place, character in enumerate("bl")}, "merges": []}
     path.write_text(json.dumps({**tokenizer, "added_tokens": []}))
     return BaseModel.load(folder), SentBase(folder)
 

@@ -129,9 +129,9 @@ class RequestCost:
 
 def check_request(
     request: Request, manifest: Manifest, policy: SellerPolicy, now: Timestamp, bases: BaseModels = NO_BASE_MODELS
-) -> None:
-    """Whether a request is for this listing, in time, whole, of a bearable size, and the buyer's own in no more than
-    the listing allows to a buyer that it does not name (PROTOCOL 2, 4.1, 8).
+) -> int:
+    """Check that a request is for this listing, in time, whole, of a bearable size, and the buyer's own in no more than
+    the listing allows to a buyer that it does not name (PROTOCOL 2, 4.1, 8); return the multiplications that it takes.
 
     Raises FieldMismatch, Expired, MalformedMessage (pricing function, sealing key), UnusableModel, ColumnNotScored,
     ShapeMismatch, TooCostly, UnknownParameters, MalformedCiphertext.
@@ -163,13 +163,14 @@ def check_request(
     check_sealing_key(request.buyer_hpke)
     if not manifest.terms.own_models and request.buyer not in (policy.buyers or ()):
         check_prescribed_model(request, manifest)
-    check_cost(request, manifest, policy, bases)
+    products = check_cost(request, manifest, policy, bases)
     _check_query(request)
+    return products
 
 
-def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy, bases: BaseModels) -> None:
+def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy, bases: BaseModels) -> int:
     """Check that the model is one, fits its projection, is of a bearable size, reads only columns that it may, and
-    prepares these as the manifest says.
+    prepares these as the manifest says; return the multiplications that the request takes.
 
     Raises UnusableModel, ShapeMismatch, TooCostly, FieldMismatch, ColumnNotScored.
     """
@@ -179,7 +180,8 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy, bases
         raise ShapeMismatch("Projection and query differ in length", expected=request.dimension, found=projection.k)
     projection.check(model.k)
     parameters, units = parameter_set(request.parameters), Units.named(request.disclosure, manifest.record_count)
-    RequestCost.of_request(request, manifest, model, projection).check(policy)
+    cost = RequestCost.of_request(request, manifest, model, projection)
+    cost.check(policy)
     size = reply_size(parameters, units.count, request.queries)
     if size > MESSAGE_LIMIT:
         raise TooCostly(
@@ -188,12 +190,7 @@ def check_cost(request: Request, manifest: Manifest, policy: SellerPolicy, bases
         )  # fmt: skip
     check_reads(model, manifest, projection)
     check_projection(projection, model.k)
-
-
-def products_of(request: Request, manifest: Manifest, bases: BaseModels) -> int:
-    """Multiplications that a request takes which was checked."""
-    model, projection = requested_model(request, bases), Projection.from_parts(request.projection, request.basis)
-    return RequestCost.of_request(request, manifest, model, projection).products
+    return cost.products
 
 
 def check_bits(bits: int, terms: Terms) -> None:

@@ -15,7 +15,7 @@ from blindfair.agents.evaluation.rows import BaseModels
 from blindfair.agents.messaging.mail import Mail
 from blindfair.agents.messaging.queue_places import QueuePlace
 from blindfair.agents.policy import SellerPolicy
-from blindfair.agents.seller.checks import check_request, products_of
+from blindfair.agents.seller.checks import check_request
 from blindfair.agents.seller.refusals import TOLD
 from blindfair.agents.store.steps import reply_message
 from blindfair.protocol.errors import BlindfairError
@@ -34,8 +34,7 @@ def waiting_cost(
     if not policy.answers(buyer):
         return None
     try:
-        check_request(request, manifest, policy, now, bases)
-        return products_of(request, manifest, bases)
+        return check_request(request, manifest, policy, now, bases)
     except TOLD:
         return None
 

@@ -101,7 +101,8 @@ def evaluate(
     base_model: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="With --text-column: the folder of a base model that the listing names and you hold."
+            metavar="DIR",
+            help="With --text-column: the folder of a base model that the listing names, or see --send-base-model.",
         ),
     ] = None,
     show_query: Annotated[
