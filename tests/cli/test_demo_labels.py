@@ -84,6 +84,7 @@ def header_of(path: Path) -> list[str]:
         return next(csv.reader(file))
 
 
+@pytest.mark.deep
 def test_a_number_is_traded_and_judged_by_r2(tmp_path: Path) -> None:
     table = progress(tmp_path / "progress.csv")
     found = ended_well(tmp_path, table)
