@@ -226,3 +226,22 @@ def test_a_pipe_that_is_called_a_package_holds_up_nothing(served: Served) -> Non
     assert kept(watch) == {served.own.name}
     assert {type(each.error) for each in incoming.refused.values()} == {FileMissing}
     watch.close()
+
+
+def test_folders_that_are_called_packages_use_up_no_descriptors(served: Served) -> None:
+    """Each turn looks at them again. A process without descriptors opens no journal and asks no node: it disputes
+    nothing."""
+    for number in range(20):
+        (served.folder / f"{number}.watch").mkdir(parents=True)
+        (served.folder / f"{number}.reveal").mkdir()
+    written(served.own, served.folder)
+    watch = served.watch()
+    incoming = PackageInbox((), served.folder)
+    incoming.collect(watch.watcher)
+    before = len([*Path("/dev/fd").iterdir()])
+    for _ in range(3):
+        incoming.collect(watch.watcher)
+    assert len([*Path("/dev/fd").iterdir()]) == before
+    assert kept(watch) == {served.own.name}
+    assert {type(each.error) for each in incoming.refused.values()} == {FileMissing}
+    watch.close()
