@@ -370,7 +370,7 @@ def test_a_mailbox_is_never_read_where_a_link_leads(tmp_path: Path) -> None:
     assert (tmp_path / "rows" / ("0" * 64)).exists()
 
 
-@pytest.mark.parametrize("entry", [fifo, link_to_endless_zeros])
+@pytest.mark.parametrize("entry", [fifo, folder, link_to_endless_zeros])
 def test_an_entry_that_became_something_else_reads_as_nothing(tmp_path: Path, entry: Spoil) -> None:
     ann = FolderTransport(tmp_path / "mail", ANN)
     ann.send(ANN, b"hello")

@@ -17,7 +17,10 @@ from blindfair.agents.watch.clients import WatchLimits
 from blindfair.agents.watch.inbox import PackageInbox
 from blindfair.agents.watch.package import WatchHead, WatchPackage, read_head, sign_order
 from blindfair.agents.watch.reveal_package import RevealPackage, reveal_packages
+from blindfair.protocol.chunks import SALT_SIZE
 from blindfair.protocol.errors import BadSignature, CannotWrite, FileMissing, GasCeilingReached, NotServed
+from blindfair.protocol.hashing import sha256
+from blindfair.protocol.merkle import leaf_hash, root_of
 from blindfair.protocol.offer import sign_offer
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, Digest, Root, Wei
@@ -98,7 +101,8 @@ def test_a_stranger_gets_none_of_its_orders_watched(served: Served) -> None:
 def test_one_account_fills_neither_disk_nor_list(
     served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    size = written(served.own, tmp_path / "size").stat().st_size
+    size = clients.CHUNK_BYTES * served.own.head.offer.chunk_count
+    assert written(served.own, tmp_path / "size").stat().st_size < size
     watch = served.watch(bytes_each=size + 100)
     served.folder.mkdir()
     incoming = PackageInbox((), served.folder)
@@ -126,6 +130,33 @@ def test_one_account_fills_neither_disk_nor_list(
     monkeypatch.setattr(clients, "ORDERS_EACH", 1)
     with pytest.raises(NotServed, match="too many open orders"):
         watch.take(served.another(4, STRANGER))
+    watch.close()
+
+
+def test_chunks_that_are_nearly_empty_count_as_full_ones(served: Served, tmp_path: Path) -> None:
+    """Each chunk takes time, however short it is, and others' keys and disputes wait meanwhile."""
+    count, own = 64, served.another(1, STRANGER)
+    head = own.head
+    chunk, leaf = bytes(SALT_SIZE), Digest(bytes(32))
+    root = root_of(leaf_hash(sha256(chunk) + leaf) * count)
+    offer = replace(head.offer, chunk_count=count, delivery_root=root)
+    signature = sign_offer(offer, head.domain, served.parties.seller.private_key)
+    for_watcher = sign_order(offer.struct_hash(), head.domain, STRANGER)
+    signed = replace(head, offer=offer, signature=signature, buyer_signature=for_watcher)
+    package = WatchPackage(signed, (leaf,) * count, (chunk,) * count)
+    most = clients.CHUNK_BYTES * count
+    assert written(package, tmp_path / "size").stat().st_size < most // 8
+    watch = served.watch(bytes_each=most - 1)
+    with pytest.raises(NotServed, match="more of the disk"):
+        watch.take(package)
+    watch.close()
+    watch = served.watch(bytes_each=most)
+    assert watch.take(package)
+    for _ in range(2):
+        with pytest.raises(NotServed, match="more of the disk"):
+            watch.take(served.another(2, STRANGER))
+        watch.close()
+        watch.open()
     watch.close()
 
 
@@ -223,6 +254,25 @@ def test_a_pipe_that_is_called_a_package_holds_up_nothing(served: Served) -> Non
     watch = served.watch()
     incoming = PackageInbox((), served.folder)
     incoming.collect(watch.watcher)
+    assert kept(watch) == {served.own.name}
+    assert {type(each.error) for each in incoming.refused.values()} == {FileMissing}
+    watch.close()
+
+
+def test_folders_that_are_called_packages_use_up_no_descriptors(served: Served) -> None:
+    """Each turn looks at them again. A process without descriptors opens no journal and asks no node: it disputes
+    nothing."""
+    for number in range(20):
+        (served.folder / f"{number}.watch").mkdir(parents=True)
+        (served.folder / f"{number}.reveal").mkdir()
+    written(served.own, served.folder)
+    watch = served.watch()
+    incoming = PackageInbox((), served.folder)
+    incoming.collect(watch.watcher)
+    before = len([*Path("/dev/fd").iterdir()])
+    for _ in range(3):
+        incoming.collect(watch.watcher)
+    assert len([*Path("/dev/fd").iterdir()]) == before
     assert kept(watch) == {served.own.name}
     assert {type(each.error) for each in incoming.refused.values()} == {FileMissing}
     watch.close()

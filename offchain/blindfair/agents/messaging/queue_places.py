@@ -6,11 +6,11 @@ Nothing but what a person reads depends on it.
 """
 
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from blindfair.agents.store.regular_files import opened_regular
 from blindfair.protocol.documents import canonical, parse
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.quantities import Address
@@ -76,14 +76,8 @@ def place_in(data: bytes, sender: Address) -> QueuePlace | None:
 def read_place(root: Path, receiver: Address, sender: Address) -> QueuePlace | None:
     """The place of a sender by the mail folder `root`; None where nothing is told. No link is followed."""
     try:
-        descriptor = os.open(root / queue_name(receiver), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with opened_regular(root / queue_name(receiver), flags=os.O_NOFOLLOW) as file:
+            data = file.read(LIMIT + 1)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
-            data = file.read(LIMIT + 1)
-        except OSError:
-            return None
     return place_in(data, sender) if len(data) <= LIMIT else None

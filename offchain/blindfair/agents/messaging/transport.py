@@ -26,19 +26,19 @@ from blindfair.agents.messaging.shared_mail import (
     share_mailbox,
 )
 from blindfair.agents.store.directory import private_directory
+from blindfair.agents.store.regular_files import opened_regular
 from blindfair.protocol.errors import BlindfairError, StateError, Undeliverable
 from blindfair.protocol.quantities import Address, Digest, Signature
 from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
-
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-"""A FIFO opened without `O_NONBLOCK` waits for a writer, for as long as a stranger likes."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC
 
 _OTHERS = 0o077
 """Permissions that nobody but the owner of a mailbox may have."""
 
-_NOT_A_MESSAGE = (errno.ENOENT, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV, errno.EISDIR)
+_NOT_A_MESSAGE = (
+    errno.ENOENT, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV, errno.EISDIR, errno.EINVAL,
+)  # fmt: skip
 """Why an entry cannot be opened that is gone by now, or that was never a message. All other errors are the disk's or
 the system's: the message may be read later."""
 
@@ -292,26 +292,21 @@ class FolderTransport:
         """The first bytes of a file, none where it is waited for; `whole` says that all of it is read."""
         with self._own_mailbox() as mailbox:
             try:
-                descriptor = os.open(Path(handle).name, _READ, dir_fd=mailbox)
+                # It was a file when it was listed, and may have been replaced since.
+                with opened_regular(Path(handle).name, flags=os.O_NOFOLLOW, dir_fd=mailbox) as file:
+                    # With the entry as it was before: what changed meanwhile is read again.
+                    entry, data = os.fstat(file.fileno()), file.read(size)
             except OSError as error:
                 if error.errno not in _NOT_A_MESSAGE:
                     raise
                 self._aside = handle if error.errno != errno.ENOENT else self._aside
                 return b""
-            with os.fdopen(descriptor, "rb") as file:
-                # It was a file when it was listed, and may have been replaced since.
-                entry = os.fstat(descriptor)
-                if stat.S_ISREG(entry.st_mode):
-                    data = file.read(size)
-                    if _is_partial(handle, data, whole):
-                        # With the entry as it was before: what changed meanwhile is read again.
-                        self._partial.wait_for(handle, look_of(entry), in_full=whole)
-                        return b""
-                    if whole:
-                        self._partial.found_whole(handle)
-                    return data
-        self._aside = handle
-        return b""
+        if _is_partial(handle, data, whole):
+            self._partial.wait_for(handle, look_of(entry), in_full=whole)
+            return b""
+        if whole:
+            self._partial.found_whole(handle)
+        return data
 
     def done(self, handle: str) -> None:
         """Remove a message that has been dealt with, as `Transport` says."""

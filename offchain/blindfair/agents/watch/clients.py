@@ -15,6 +15,7 @@ from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import CallName
 from blindfair.agents.store.watch_steps import WATCH_CLIENT, WatchedOrder, order_of_call
 from blindfair.influence.spelling import option
+from blindfair.protocol.chunks import CHUNK_SIZES
 from blindfair.protocol.errors import CannotWrite, NotServed
 from blindfair.protocol.quantities import Address, Wei
 
@@ -23,6 +24,11 @@ BYTES_EACH = 2**34
 
 SPACE_LEFT = 2**28
 """Bytes of the disk that no package takes: the journal of the orders is to be written all the same."""
+
+CHUNK_BYTES = min(CHUNK_SIZES)
+"""Bytes that each chunk of a package counts for at least, as a full one has. Chunks are checked one by one: without it
+a package of chunks of 16 bytes would take a watcher a quarter of an hour, and others' keys would be revealed too late.
+"""
 
 ORDERS_EACH = 4096
 """Open orders of one account: each costs questions to the node at every turn, and others' deadlines do not wait."""
@@ -39,7 +45,7 @@ class WatchLimits:
     """The most that the orders of one account may cost together, in wei; None for the watcher's whole ceiling."""
 
     bytes_each: int = BYTES_EACH
-    """The most that the packages of one account's open orders may be together."""
+    """The most that the packages of one account's open orders may be together, each chunk as `CHUNK_BYTES` at least."""
 
 
 class Clients:
@@ -49,14 +55,14 @@ class Clients:
         self._journal = journal
         self._limits = limits
         self._accounts: dict[WatchedOrder, Address] = {}
-        self._files: defaultdict[Address, set[Path]] = defaultdict(set)
+        self._files: defaultdict[Address, dict[Path, int]] = defaultdict(dict)
 
-    def check(self, account: Address, size: int, *, is_named: bool) -> None:
-        """Check whether a package of so many bytes is taken; `is_named` for a file that the owner named itself.
+    def check(self, account: Address, size: int, *, chunks: int = 0, is_named: bool) -> None:
+        """Check whether a package of so many bytes and chunks is taken; `is_named` for a file that the owner named.
 
         Raises NotServed, and CannotWrite where the disk has too little space.
         """
-        served, files = self._limits.served, self._files.get(account, set())
+        served, files = self._limits.served, self._files.get(account, {})
         if served is not None and account not in served and not is_named:
             raise NotServed(
                 "The package is of an account that this watcher does not serve",
@@ -65,7 +71,8 @@ class Clients:
                 hint=f"serve it with {option('for', account)}",
             )
         # Those of ended orders are not there any more.
-        files -= {path for path in files if not path.exists()}
+        for path in [path for path in files if not path.exists()]:
+            del files[path]
         if len(files) >= ORDERS_EACH:
             raise NotServed(
                 "An account has too many open orders here",
@@ -81,19 +88,19 @@ class Clients:
                 found=f"{free:,}",
                 hint="free space; the package is looked at again",
             )
-        held = sum(path.stat().st_size for path in files)
-        if held + size > self._limits.bytes_each:
+        held, counted = sum(files.values()), max(size, CHUNK_BYTES * chunks)
+        if held + counted > self._limits.bytes_each:
             raise NotServed(
                 f"The packages of {account} would take more of the disk than they may",
                 expected=f"at most {self._limits.bytes_each:,} bytes",
-                found=f"{held:,} bytes, and {size:,} more",
+                found=f"{held:,} bytes, and {counted:,} more",
                 hint="raise it with `account_megabytes`, or wait for its orders to end",
             )
 
-    def add(self, order: WatchedOrder, account: Address, path: Path) -> None:
-        """Write down whose order it is whose package is at `path`."""
+    def add(self, order: WatchedOrder, account: Address, path: Path, *, chunks: int = 0) -> None:
+        """Write down whose order it is whose package, of so many chunks, is at `path`."""
         self._journal.note(WATCH_CLIENT.of(order), account)
-        self._files[account].add(path)
+        self._files[account][path] = max(path.stat().st_size, CHUNK_BYTES * chunks)
 
     def gas_share(self) -> GasShare | None:
         """What the wallet checks beside the ceiling over all."""

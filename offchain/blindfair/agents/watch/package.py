@@ -9,9 +9,9 @@ No key and no record number is in it: it reads nothing before the seller has rev
 Not here: how a buyer makes one (`making`), and what a watcher does with it (`watcher`).
 """
 
+import contextlib
 import hashlib
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from blindfair.agents.store.directory import writing_atomically
+from blindfair.agents.store.regular_files import opened_regular
 from blindfair.protocol.chunks import CHUNK_SIZES, SALT_SIZE
 from blindfair.protocol.cipher import crypt_chunk
 from blindfair.protocol.delivery import Fault
@@ -253,14 +254,16 @@ def _leaves_at(file: BinaryIO, start: int, count: int) -> Iterator[Digest]:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """A regular file to read. Raises FileMissing."""
-    try:
-        # Without waiting: opening a pipe would, for somebody who writes into it.
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
-    except OSError as error:
-        raise FileMissing(f"There is no watch package {path}", found=error.strerror, hint="check the path") from error
-    with file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise FileMissing(f"{path} is not a regular file", hint="name a file that `watch-package` wrote")
+    with contextlib.ExitStack() as held:
+        try:
+            file = held.enter_context(opened_regular(path))
+        except OSError as error:
+            raise FileMissing(
+                f"There is no watch package {path}",
+                expected="a file that `watch-package` wrote",
+                found=error.strerror,
+                hint="check the path",
+            ) from error
         yield file
 
 

@@ -7,14 +7,13 @@ it. The delivery key is: who has it and the ciphertext can read the delivery bef
 Not here: what a watcher does with it (`keeper`).
 """
 
-import os
-import stat
 from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from blindfair.agents.store.directory import SecretStore, write_atomically
 from blindfair.agents.store.journal import Journal
+from blindfair.agents.store.regular_files import opened_regular
 from blindfair.agents.store.steps import ENDED, OFFER, WRITTEN, OfferName, offer_message
 from blindfair.agents.watch.package import WatchHead, check_head
 from blindfair.protocol.cipher import key_commitment
@@ -77,10 +76,7 @@ class RevealPackage:
 def read_reveal(path: Path) -> RevealPackage:
     """Read a package. Raises FileMissing, MalformedFile, UnknownVersion."""
     try:
-        # Without waiting: opening a pipe would, for somebody who writes into it.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FileNotFoundError(2, "not a regular file")
+        with opened_regular(path) as file:
             data = file.read(REVEAL_LIMIT + 1)
     except OSError as error:
         raise FileMissing(f"There is no reveal package {path}", found=error.strerror, hint="check the path") from error

@@ -126,7 +126,7 @@ class Watcher:
                 self._packages, self.journal, exchange, self.wallet, finality, self.tell, self._clients
             )
             for order, head in self._open.items():
-                self._clients.add(order, head.offer.buyer, self._path(order))
+                self._clients.add(order, head.offer.buyer, self._path(order), chunks=head.offer.chunk_count)
             self.waiting: Waiting | None = None
             self._held = held.pop_all()
 
@@ -178,9 +178,9 @@ class Watcher:
         except OSError as error:
             raise FileMissing(f"There is no watch package {path}", found=error.strerror) from error
         # Before anything that costs more: strangers may write many.
-        self._clients.check(head.offer.buyer, size, is_named=is_named)
+        self._clients.check(head.offer.buyer, size, chunks=head.offer.chunk_count, is_named=is_named)
         copy_package(path, self._packages, self.domain, size=size, expected=head)
-        self._clients.add(order, head.offer.buyer, self._path(order))
+        self._clients.add(order, head.offer.buyer, self._path(order), chunks=head.offer.chunk_count)
         self._open[order] = head
         self.tell("package", f"watches order {short(order)} of {head.offer.buyer}: {head.offer.chunk_count} chunks")
         return True

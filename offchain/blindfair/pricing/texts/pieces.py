@@ -1,37 +1,53 @@
-"""Texts made of pieces of a buyer's own: alike in kind, and none of them is one that the buyer has."""
+"""Texts made of pieces of a buyer's own: alike in kind, and none of them is one that the buyer has.
 
+Pieces are short, and drawn anew each time: whoever knows a text could compute the row of a piece that is always cut
+alike, and see it among the directions.
+"""
+
+import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
-LEAST_WORDS = 4
-"""Words of a piece: fewer say little, and a language model predicts nothing from one token."""
+SHORTEST, LONGEST = 4, 8
+"""Words of a piece: fewer say little, and more tell whose they are. It is half of a shorter text at most."""
+
+MADE_WORDS = 1024
+"""Words of a made text at most: no model reads more of it."""
+
+UNSPACED = 12
+"""Characters of a word in the mean beyond which a text is one of a script without blanks, and two are a word of it."""
 
 
-def pieces(text: str, count: int) -> list[str]:
-    """At most `count` pieces of nearly equal numbers of words, one after another; none where the text is too short.
-
-    >>> pieces("one two three four five six seven eight nine", 4)
-    ['one two three four five', 'six seven eight nine']
-    >>> pieces("one two three four five", 4)
-    []
-    """
-    words = text.split()
-    count = min(count, len(words) // LEAST_WORDS)
-    ends = [-(-len(words) * number // count) for number in range(count + 1)] if count > 1 else []
-    return [" ".join(words[start:end]) for start, end in pairwise(ends)]
-
-
-def recombined(texts: Sequence[str], count: int, parts: int, rng: np.random.Generator) -> list[str]:
-    """`count` texts, each of one piece from each of `parts` texts; none where fewer texts are long enough.
+def recombined(texts: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
+    """`count` texts of pieces of `texts`, each about as long as those are in the mean; none where all are empty.
 
     >>> own = ["a b c d e f g h", "i j k l m n o p"]
-    >>> sorted(len(made.split()) for made in recombined(own, 3, 2, np.random.default_rng(0)))
+    >>> [len(made.split()) for made in recombined(own, 3, np.random.default_rng(0))]
     [8, 8, 8]
     """
-    cut = [found for text in texts if (found := pieces(text, parts))]
-    if len(cut) < parts:
+    cut = [words for text in texts if (words := _words(text))]
+    if not cut:
         return []
-    drawn = [[cut[place] for place in rng.permutation(len(cut))[:parts]] for _ in range(count)]
-    return [" ".join(found[rng.integers(len(found))] for found in each) for each in drawn]
+    length = min(MADE_WORDS, round(sum(map(len, cut)) / len(cut)))
+    return [_made(cut, length, rng) for _ in range(count)]
+
+
+def _words(text: str) -> list[str]:
+    """Words with the blanks that follow them."""
+    words = re.findall(r"\S+\s*", text)
+    return words if len(text) <= UNSPACED * len(words) else re.findall(r"\S{1,2}\s*", text)
+
+
+def _made(cut: Sequence[Sequence[str]], length: int, rng: np.random.Generator) -> str:
+    """So many words, in pieces from texts that are drawn evenly, none from the same as the one before it."""
+    found: list[str] = []
+    place = int(rng.integers(len(cut)))
+    while length > 0:
+        place = (place + 1 + int(rng.integers(max(1, len(cut) - 1)))) % len(cut)
+        words = cut[place]
+        size = min(int(rng.integers(SHORTEST, LONGEST + 1)), -(-len(words) // 2), length)
+        start = int(rng.integers(len(words) - size + 1))
+        found.append("".join(words[start : start + size]).strip())
+        length -= size
+    return " ".join(found)

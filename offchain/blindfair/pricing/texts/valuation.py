@@ -50,9 +50,9 @@ ENTRIES, SHOWN_ENTRIES = 512, 128
 A hidden query is what these directions hold of it, so more of them score better (`scripts/study hidden`).
 """
 
-RECOMBINED, PIECED, PIECES = 5, 128, 4
+RECOMBINED, PIECED = 5, 128
 """Directions of a hidden query about texts without a label come from texts that are recombined of own ones: five for
-each of 128 at most, each of four pieces. Their rows hold as much of the query as own rows, and tell less of own texts.
+each of 128 at most. Their rows hold nearly as much of the query as own rows, and tell less of own texts.
 
 Texts with a label are taken as they are: rows of a fitted head span few directions.
 """
@@ -239,12 +239,9 @@ def _evenly(texts: Texts, most: int) -> Texts:
 
 
 def _recombined(model: TextModel, own: Sequence[str], key: np.random.Generator) -> list[str]:
-    """Texts made of pieces of own ones, as far as the model reads them.
-
-    None where own texts are too few or too short.
-    """
+    """Texts made of pieces of own ones, as far as the model reads them: none where it reads no own text either."""
     count = min(len(own), PIECED)
-    made = recombined(own, RECOMBINED * count, PIECES, key)
+    made = recombined(own, RECOMBINED * count, key)
     found = []
     for text in made:
         try:
