@@ -26,3 +26,14 @@ def other_labels(labels: Sequence[int], classes: int, rng: np.random.Generator) 
     [1, 0, 0]
     """
     return [int((label + rng.integers(1, classes)) % classes) for label in labels]
+
+
+def classes_beside(label: int, classes: int) -> list[int]:
+    """The other classes of a class's group. Groups are two classes in a row each; a last odd one joins the two before.
+
+    >>> classes_beside(0, 2), classes_beside(3, 4), classes_beside(2, 5)
+    ([1], [2], [3, 4])
+    """
+    first = min(label - label % 2, classes - 2 - classes % 2)
+    size = 3 if classes - first == 3 else 2
+    return [other for other in range(first, first + size) if other != label]

@@ -33,7 +33,7 @@ from blindfair.pricing.domain_trust import MIN_TRUSTED
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.pricing.texts.adapted import adapted_model, asked_difference
 from blindfair.pricing.texts.contrast import contrast
-from blindfair.pricing.texts.damage import other_labels, shuffled_words
+from blindfair.pricing.texts.damage import classes_beside, other_labels, shuffled_words
 from blindfair.pricing.texts.directions import Direction, choose_direction
 from blindfair.pricing.texts.pieces import recombined
 from blindfair.protocol.audit import ROUNDING_SHARE
@@ -137,10 +137,10 @@ def prepare_text_valuation(
     model = adapted.model
     scoring = TextScoring(model, preprocessing, tuple(columns), normalised=True)
     direction = choose_direction(model, train, validation, seed=seed)
-    worse_train, worse_validation = (_damaged(texts, classes, rng) for texts in (train, validation))
-    some, worse_some = _evenly(train, ROW_TEXTS), _evenly(worse_train, ROW_TEXTS)
+    some = _evenly(train, ROW_TEXTS)
     count = len(some[0])
-    texts = both = _joined(some, worse_some)
+    texts = both = _joined(some, _beside(some, classes, rng))
+    worse_validation = _damaged(validation, classes, rng)
     if show_query:
         made = find_projection(model, *texts, [direction.layers], k=min(SHOWN_ENTRIES, 2 * count))
     else:
@@ -215,7 +215,7 @@ def _said_of_hiding(model: TextModel, validation: Texts, direction: Direction, h
 
 def most_entries(train: int, *, labelled: bool) -> int:
     """Entries of a projected row of a hidden query, at most, of so many training texts."""
-    return min(ENTRIES, 2 * min(train, ROW_TEXTS) if labelled else RECOMBINED * min(train, PIECED))
+    return min(ENTRIES, 3 * min(train, ROW_TEXTS) if labelled else RECOMBINED * min(train, PIECED))
 
 
 def blank_model(base: BaseModel, preprocessing: TextPreprocessing, seed: int) -> TextModel:
@@ -230,6 +230,22 @@ def _damaged(texts: Texts, classes: int, rng: np.random.Generator) -> Texts:
     if texts[1] is None:
         return shuffled_words(texts[0], rng), None
     return texts[0], other_labels(texts[1], classes, rng)
+
+
+def _beside(texts: Texts, classes: int, rng: np.random.Generator) -> Texts:
+    """The same texts with their words shuffled, or with each other label of their labels' groups.
+
+    Rows of a text with all labels of one group lie in the space that a seller sees, so that no request tells which is
+    right. Labels that are drawn would differ between requests, and the right one alone would be in all of them.
+    """
+    if texts[1] is None:
+        return shuffled_words(texts[0], rng), None
+    pairs = [
+        (text, other)
+        for text, label in zip(texts[0], texts[1], strict=True)
+        for other in classes_beside(label, classes)
+    ]
+    return [text for text, _ in pairs], [other for _, other in pairs]
 
 
 def _evenly(texts: Texts, most: int) -> Texts:
