@@ -100,8 +100,8 @@ def test_all_buyers_ask_the_same(text_demo: TextDemo) -> None:
     asked = [line.strip() for line in text_demo.progress.splitlines() if "asks by the" in line]
     assert len(asked) == 5 and len(set(asked)) == 1
     assert "asks by the" in text_demo.shown
-    # The projection holds them: a seller of texts is not said to learn nothing of the query.
-    assert "of the query each layer's part before the selection" in " ".join(text_demo.shown.split())
+    # The query is one of the projection's directions: a seller of texts is not said to learn nothing of it.
+    assert "before the selection, of the query only the space of directions in which it lies" in " ".join(text_demo.shown.split())
 
 
 @pytest.mark.deep
