@@ -4,6 +4,7 @@ Real encryption, a real transformer on both sides; and what a seller refuses bef
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +17,10 @@ from safetensors.torch import load_file, save_file
 from text_models import random_projection
 from texts import (
     BITS,
+    MAX_WINDOWS,
     OFFERED,
     ROW_SCALE,
+    WINDOW,
     HandTextValuer,
     K,
     TextWorld,
@@ -30,14 +33,17 @@ from tiny_bases import build, write
 from trade import BUYER_POLICY, SELLER_POLICY, UNIFORM, Parties, assert_scores_of, make_buyer
 
 from blindfair.agents.buyer.valuer import Question
+from blindfair.agents.evaluation.preprocessing import listed_texts
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.seller import Seller
-from blindfair.agents.store.steps import StepKind
+from blindfair.agents.seller.sent_bases import check_sent_base
+from blindfair.agents.store.steps import REQUEST, WRITTEN, StepKind
 from blindfair.influence.arrays import Floats
-from blindfair.influence.text import BaseModel, Difference, TextModel, TextScoring
+from blindfair.influence.projection import K_LIMIT
+from blindfair.influence.text import BaseModel, Difference, TextModel, TextScoring, batches
 from blindfair.influence.text.base_files import SentBase
 from blindfair.influence.text.scoring import unit_rows, windows_of
-from blindfair.protocol.errors import UnusableText
+from blindfair.protocol.errors import TooCostly, UnusableText
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Message, Request
 from blindfair.protocol.quantities import Digest
@@ -243,3 +249,45 @@ def test_a_seller_refuses_what_it_does_not_take_or_what_costs_too_much(case: str
     assert word in outcome.reason, outcome.reason
     assert kept(parties) == [] and parties.deltas() == (0, 0)
     close(parties)
+
+
+def costs_of(waiting: Parties, base: bytes) -> dict[str, int]:
+    """What the seller reckons that a base model costs it."""
+    request = waiting.buyer.mail.stored(WRITTEN.of(REQUEST))[1]
+    assert isinstance(request, Request)
+    found = {}
+    policies = {
+        "memory": replace(SELLER_POLICY, max_memory=0),
+        "multiplications": replace(SELLER_POLICY, max_products=0),
+    }
+    for name, policy in policies.items():
+        with pytest.raises(TooCostly, match=name) as told:
+            check_sent_base(replace(request, base=base), waiting.seller.manifest, policy)
+        found[name] = int(str(told.value.found).replace(",", ""))
+    return found
+
+
+def test_the_cost_of_a_base_model_counts_the_batches_that_are_worked_on_at_once(
+    waiting: Parties, both: Bases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "BATCH_NUMBERS", 0)
+    base, config = SentBase(both.folder).packed(), both.mine.config
+    found = []
+    for cores in (1, 3):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        found.append(costs_of(waiting, base)["memory"])
+    longest = listed_texts(waiting.seller.manifest).window + 2
+    assert found[1] - found[0] == 2 * 4 * longest * batches.token_numbers(config, causal=True, longest=longest)
+
+
+def test_the_cost_of_a_base_model_counts_heads_that_are_wider_than_the_model(waiting: Parties, tmp_path: Path) -> None:
+    """Weights alone tell little of them: a text of many tokens takes far more for its pairs of tokens."""
+    beyond = {}
+    for size in (4, 512):
+        folder = write(build("llama", head_dim=size), tmp_path / str(size))
+        base = BaseModel.load(folder)
+        assert (base.config.width, base.config.heads) == (12, 3)
+        numbers = sum(tensor.numel() for tensor in base.tensors.values())
+        weights = OFFERED * numbers * (3 * WINDOW * MAX_WINDOWS + K_LIMIT)
+        beyond[size] = costs_of(waiting, SentBase(folder).packed())["multiplications"] - weights
+    assert beyond[512] == 128 * beyond[4] > 0

@@ -1,9 +1,12 @@
 """Texts to windows: the rule by hand, special tokens, and texts that have nothing to score."""
 
+from dataclasses import replace
+
 import pytest
 from text_models import example
 
 from blindfair.influence.text import BaseModel, TextWindows
+from blindfair.influence.text.batches import token_numbers
 from blindfair.influence.text.tokenizer import TEXT_LIMIT
 from blindfair.protocol.errors import UnusableModel, UnusableText
 
@@ -78,3 +81,10 @@ def test_texts_that_cannot_be_scored_are_named(bases: dict[str, BaseModel]) -> N
         causal.model.losses([""], None)
     with pytest.raises(UnusableText, match="Unicode"):
         causal.model.losses(["a \ud800 b"], None)
+
+
+def test_the_memory_of_a_batch_counts_heads_that_are_wider_than_the_model(bases: dict[str, BaseModel]) -> None:
+    config = bases["llama"].config
+    wide = replace(config, head_size=512)
+    before, after = (token_numbers(each, causal=True, longest=8) for each in (config, wide))
+    assert after - before == 16 * config.depth * (512 * config.heads - config.width)

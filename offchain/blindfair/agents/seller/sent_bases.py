@@ -8,7 +8,7 @@ from blindfair.agents.evaluation.preprocessing import holds_texts, listed_texts
 from blindfair.agents.evaluation.rows import named_base
 from blindfair.agents.policy import SellerPolicy
 from blindfair.influence.projection import K_LIMIT
-from blindfair.influence.threads import batches_at_once
+from blindfair.influence.threads import batches_at_once, on_cores
 from blindfair.protocol.errors import FieldMismatch, TooCostly
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Request
@@ -51,9 +51,14 @@ def check_sent_base(request: Request, manifest: Manifest, policy: SellerPolicy) 
     longest = min(listed.window + 2, config.context)
     # Beyond what a batch takes of any base model: one window of a large vocabulary may.
     batch = max(0, longest * token_numbers(config, causal=is_causal, longest=longest) - BATCH_NUMBERS)
-    memory = len(request.base) + 4 * (_COPIES * numbers + batches_at_once() * batch)
-    each = 3 * listed.window * listed.max_windows + K_LIMIT
-    products = manifest.record_count * numbers * each
+    # As many batches as the rows will be computed in at once.
+    with on_cores():
+        batches = batches_at_once()
+    memory = len(request.base) + 4 * (_COPIES * numbers + batches * batch)
+    tokens = listed.window * listed.max_windows
+    # Scores of attention and their sums are products of no weight: a small model may take more of them than of others.
+    attention = 2 * config.depth * longest * max(config.width, config.heads * config.head_size)
+    products = manifest.record_count * (numbers * (3 * tokens + K_LIMIT) + 3 * tokens * attention)
     for what, most, found in (
         ("memory", policy.max_memory, memory),
         ("multiplications", policy.max_products, products),

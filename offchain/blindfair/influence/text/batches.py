@@ -71,9 +71,10 @@ def token_numbers(config: BaseConfig, *, causal: bool, longest: int) -> int:
     """Numbers that are in memory for one token of a batch.
 
     A block keeps about twenty vectors a token for the way back and one number for each pair of tokens and head; logits
-    are kept three times.
+    are kept three times. All heads together may be wider than the model.
     """
-    block = 16 * config.width + 4 * config.inner + 2 * config.heads * longest
+    widest = max(config.width, config.heads * config.head_size)
+    block = 16 * widest + 4 * config.inner + 2 * config.heads * longest
     return config.depth * block + (3 * config.vocabulary if causal else 0)
 
 
