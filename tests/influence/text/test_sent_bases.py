@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tiny_bases import build, write
 
 from blindfair.influence.text import BaseModel
-from blindfair.influence.text.base_files import SentBase
+from blindfair.influence.text.base_files import BaseFiles, SentBase
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import UnusableModel
 
@@ -54,6 +55,19 @@ def test_nothing_else_of_the_folder_travels(folder: Path, tmp_path: Path) -> Non
         {"note": "secret"},
     )
     assert SentBase(mine).packed() == SentBase(folder).packed()
+
+
+def test_checking_a_base_model_that_travels_copies_no_weights(tmp_path: Path) -> None:
+    data = SentBase(write(build("gpt2", n_positions=2**15), tmp_path / "long")).packed()
+    # Libraries are loaded by then.
+    BaseFiles.of_bytes(data)
+    tracemalloc.start()
+    try:
+        files = BaseFiles.of_bytes(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 4 * files.numbers > 1_500_000 and peak < len(data) / 2
 
 
 def parts(data: bytes) -> tuple[dict[str, Any], dict[str, Any], bytes]:

@@ -105,7 +105,7 @@ class BaseFiles:
                 raise UnusableModel("The tokenizer that travels has other parts than are taken", expected="these alone")
             return checked
 
-        file = TensorFile.of_bytes(data[begin:], "the file of weights")
+        file = TensorFile.of_bytes(data, "the file of weights", begin)
         return cls._checked(config, file, {name: name for name in file.entries}, tokenizer)
 
     @classmethod

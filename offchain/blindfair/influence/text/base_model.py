@@ -1,4 +1,4 @@
-"""A base model that both parties have: config, weights and tokenizer in a folder or a message, named by a digest.
+"""A base model that both parties compute with: config, weights and tokenizer in a folder or a message, and its digest.
 
     digest = H({"config": H(config), "tokenizer": H(tokenizer), "weights": H(weights)})
 
@@ -73,7 +73,7 @@ class BaseModel:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "BaseModel":
-        """A counterparty's base model, as `packed_base` packs one, by the same checks. Raises UnusableModel."""
+        """A counterparty's base model, as `SentBase.packed` packs one, by the same checks. Raises UnusableModel."""
         return cls._read(BaseFiles.of_bytes(data))
 
     @classmethod

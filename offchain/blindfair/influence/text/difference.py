@@ -1,4 +1,4 @@
-"""What travels of a scoring model: how it differs from the base model that both parties have.
+"""What travels of a scoring model: how it differs from its base model.
 
     none      nothing
     tensors   tensors that replace the base's whole, or a head that it does not have

@@ -1,4 +1,4 @@
-"""A text model as scoring model: a base that both parties have, a difference that travels, and how texts are cut.
+"""A text model as scoring model: a base model, a difference that travels, and how texts are cut.
 
 Not here: gradient rows (`logra`), what travels (`difference`), and how a buyer finds one (`fine_tuning`).
 """

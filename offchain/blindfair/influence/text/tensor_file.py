@@ -69,16 +69,17 @@ class TensorFile:
         """
         if not path.is_file():
             raise FileMissing("A file of the base model is missing", expected=path.name, found="no such file")
-        return cls._checked(path.name, path, path.stat().st_size)
+        return cls._checked(path.name, path, 0, path.stat().st_size)
 
     @classmethod
-    def of_bytes(cls, data: bytes, name: str) -> "TensorFile":
-        """The same of a file's bytes; `name` is for errors. Raises UnusableModel."""
-        return cls._checked(name, data, len(data))
+    def of_bytes(cls, data: bytes, name: str, start: int = 0) -> "TensorFile":
+        """The same of a file's bytes, from `start` on, without a copy; `name` is for errors. Raises UnusableModel."""
+        return cls._checked(name, data, start, len(data) - start)
 
     @classmethod
-    def _checked(cls, name: str, source: Path | bytes, size: int) -> "TensorFile":
+    def _checked(cls, name: str, source: Path | bytes, start: int, size: int) -> "TensorFile":
         with _opened(source) as file:
+            file.seek(start)
             first = file.read(_LENGTH.size)
             length = _LENGTH.unpack(first)[0] if len(first) == _LENGTH.size else HEADER_LIMIT + 1
             if length > min(HEADER_LIMIT, size - _LENGTH.size):
@@ -97,13 +98,13 @@ class TensorFile:
             raise UnusableModel(
                 f"{name} has a tensor without a proper name", expected=_NAME.pattern, found=ascii(strange[0][:80])
             )
-        begin = _LENGTH.size + length
+        begin = start + _LENGTH.size + length
         entries = {}
         with unusable(f"The header of {name} cannot be used"):
             fields = Fields(header, "header")
             for each in header:
                 entries[each] = _entry(each, fields.sub(each), begin, size)
-        _check_cover(name, entries, begin, size)
+        _check_cover(name, entries, begin, start, size)
         return cls(name, entries, source)
 
     def read(self, names: Mapping[str, str]) -> tuple[dict[str, torch.Tensor], dict[str, Digest]]:
@@ -166,14 +167,14 @@ def _entry(name: str, fields: Fields, begin: int, size: int) -> TensorEntry:
     return TensorEntry(kind, shape, begin + offsets[0], offsets[1] - offsets[0])
 
 
-def _check_cover(name: str, entries: Mapping[str, TensorEntry], begin: int, size: int) -> None:
+def _check_cover(name: str, entries: Mapping[str, TensorEntry], begin: int, start: int, size: int) -> None:
     end = begin
     for entry in sorted(entries.values(), key=lambda each: (each.start, each.length)):
         if entry.start != end or entry.length < 0:
             break
         end += entry.length
     else:
-        if end == size:
+        if end == start + size:
             return
     raise UnusableModel(
         f"The tensors of {name} do not fill it", expected="no gaps, overlaps or missing bytes", found=f"{size} bytes"
