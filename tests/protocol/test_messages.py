@@ -1,6 +1,7 @@
 """Messages: what is signed comes back, and anything truncated, altered, oversized or foreign is refused by name."""
 
 import secrets
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -120,6 +121,18 @@ MESSAGES: tuple[Message, ...] = (
     replace(REQUEST, base=b"base model"),
     PricedReply(D1, _offer(), sign_offer(_offer(), DOMAIN, KEY), (D1, D2), b"encrypted reply"),
 )
+
+
+def test_reading_a_message_takes_memory_for_its_parts_once() -> None:
+    base = bytes(2**22)
+    data = _sign(replace(REQUEST, base=base))
+    tracemalloc.start()
+    try:
+        _, message = _read(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert message == replace(REQUEST, base=base) and len(base) < peak < 1.2 * len(base)
 
 
 @pytest.mark.parametrize(("name", "data"), [("base", b""), ("zebra", b"z")])

@@ -1,5 +1,7 @@
 """Sealed messages: sealed by one to another, and to nobody else (PROTOCOL 9)."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +67,19 @@ def test_a_sealed_message_is_measured_before_it_is_opened(monkeypatch: pytest.Mo
     monkeypatch.setattr(sealed_message, "SEALED_MESSAGE_LIMIT", len(sealed) - 1)
     with pytest.raises(MessageTooLarge):
         open_sealed_message(sealed, receiver=RECEIVER, private=bytes(32))
+
+
+def test_opening_a_sealed_message_takes_memory_for_its_message_twice_at_most() -> None:
+    """Anybody may send one, as large as the largest request."""
+    message = bytes(2**22)
+    sealed = sealed_by_sender(message)
+    tracemalloc.start()
+    try:
+        opened = open_sealed_message(sealed, receiver=RECEIVER, private=KEYS.private)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert opened == (SENDER, message) and len(message) < peak < 2.2 * len(message)
 
 
 def test_nothing_is_sealed_to_a_key_that_is_none() -> None:

@@ -66,7 +66,7 @@ def open_sealed_message(sealed: bytes, *, receiver: Address, private: bytes) -> 
         raise MalformedMessage(
             "This is not a sealed message", expected=f"{HEAD_SIZE} bytes before the seal", found=len(sealed)
         )
-    return sender, unseal(private, sealing_info(sender, receiver), sealed[HEAD_SIZE:], ENVELOPE_LIMIT)
+    return sender, unseal(private, sealing_info(sender, receiver), memoryview(sealed)[HEAD_SIZE:], ENVELOPE_LIMIT)
 
 
 def check_sender(named: Address, signer: Address) -> None:

@@ -108,7 +108,7 @@ def seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:
     return Seal.new(public, info).close(plaintext)
 
 
-def unseal(private: bytes, info: bytes, sealed: bytes, limit: int) -> bytes:
+def unseal(private: bytes, info: bytes, sealed: bytes | memoryview, limit: int) -> bytes:
     """The content of what `seal` made for this key and `info`; at most `limit` bytes.
 
     Raises `MessageTooLarge` beyond the limit before anything is decrypted, and `SealBroken` for another key, another

@@ -96,7 +96,7 @@ def open_envelope(data: bytes, *, domain: Domain, limits: Mapping[str, int]) -> 
     body = fields.document("body")
     described = fields.document("parts")
     fields.done()
-    parts = _parts(data[end + SIGNATURE_SIZE :], described)
+    parts = _parts(memoryview(data)[end + SIGNATURE_SIZE :], described)
     signature = Signature(bytes(data[end : end + SIGNATURE_SIZE]))
     signer = recover_message_signer(domain, sha256(type_name.encode("ascii")), sha256(document), signature)
     if signer != sender:
@@ -104,7 +104,7 @@ def open_envelope(data: bytes, *, domain: Domain, limits: Mapping[str, int]) -> 
     return Envelope(sender, type_name, body, parts, document, signature)
 
 
-def _parts(data: bytes, described: Document) -> dict[str, bytes]:
+def _parts(data: memoryview, described: Document) -> dict[str, bytes]:
     if len(described) > _PARTS_LIMIT:
         raise MalformedMessage("The message has too many parts", expected=_PARTS_LIMIT, found=len(described))
     parts: dict[str, bytes] = {}

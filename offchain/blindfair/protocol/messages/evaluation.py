@@ -19,7 +19,7 @@ QUERY_LIMIT = 16
 """Queries in one request (SCORING: 1 ... 16)."""
 
 BASE_PART_LIMIT = 504 * 2**20
-"""Bytes of a base model that travels: the largest projection and 32 MiB of query fit beside it."""
+"""Bytes of a base model that travels: the largest projection and 32 MiB of query and document fit beside it."""
 
 SCORE_BITS_LIMIT = 32
 """Bits of a score that a query may ask for, at which it is exact (SCORING requirement 4)."""
