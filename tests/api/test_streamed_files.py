@@ -66,6 +66,13 @@ def test_records_are_those_of_files_in_memory(offer: Path, tmp_path: Path) -> No
     assert not (tmp_path / "seller" / STATES).exists()
 
 
+def test_sizes_and_times_that_a_kill_left_are_removed(offer: Path, tmp_path: Path) -> None:
+    listed(offer, stream_to=tmp_path / "seller")
+    (tmp_path / "seller" / STATES).write_bytes(bytes(16 * COUNT))
+    listed(offer, stream_to=tmp_path / "seller")
+    assert not (tmp_path / "seller" / STATES).exists()
+
+
 def test_streamed_files_are_traded_without_their_folder_and_come_out_as_they_were(offer: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.csv"
     rows = [line.split(",") for line in offer.read_text().splitlines()]

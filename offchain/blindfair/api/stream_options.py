@@ -217,7 +217,8 @@ def write_records(
     if table.store is None:
         with DirectoryLock(directory):
             commit_stream(directory, table.source(), *_records(directory, source, table, chunk_size, tell, files))
-            (directory / STATES).unlink(missing_ok=True)
+    # Also where a run before was killed right after the last record.
+    (directory / STATES).unlink(missing_ok=True)
     return replace(table, store=directory / DATA)
 
 
