@@ -54,7 +54,8 @@ def check_sent_base(request: Request, manifest: Manifest, policy: SellerPolicy) 
     # As many batches as the rows will be computed in at once.
     with on_cores():
         batches = batches_at_once()
-    memory = len(request.base) + 4 * (_COPIES * numbers + batches * batch)
+    # Its message, the message's parts and the journal's copy are in memory beside it.
+    memory = 3 * len(request.base) + 4 * (_COPIES * numbers + batches * batch)
     tokens = listed.window * listed.max_windows
     # Scores of attention and their sums are products of no weight: a small model may take more of them than of others.
     attention = 2 * config.depth * longest * max(config.width, config.heads * config.head_size)
