@@ -118,6 +118,13 @@ def test_neither_party_sees_a_source(text_demo: TextDemo) -> None:
 
 
 @pytest.mark.deep
+def test_the_result_has_the_sentences_that_the_screen_shows(text_demo: TextDemo) -> None:
+    shown = " ".join(text_demo.shown.split())
+    assert all(f"but {sentence}" in shown for sentence in text_demo.document["but"])
+    assert shown.count(" but ") >= len(text_demo.document["but"])
+
+
+@pytest.mark.deep
 def test_what_was_bought_is_counted_by_source(text_demo: TextDemo) -> None:
     sources = text_demo.document["sources"]
     assert (sources["offered"][WANTED], sources["offered"]["Brown"]) == (60, 40)

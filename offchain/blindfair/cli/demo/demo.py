@@ -17,6 +17,7 @@ from blindfair.cli.demo.results import show_results
 from blindfair.cli.demo.running import Finished, opened_world, run_cases, timed
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.demo.summary import review, to_document
+from blindfair.cli.demo.verdicts import verdicts
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.readings import readings_document
 from blindfair.influence.label import LabelKind
@@ -64,7 +65,11 @@ def run_demo(
             parties.close()
     document = to_document(trades, reviewed, utility, seconds, options.seed)
     return Finished(
-        {**document, "columns": readings_document(job.table.readings)},
+        {
+            **document,
+            "but": [*verdicts(utility, reviewed, trades)],
+            "columns": readings_document(job.table.readings),
+        },
         files,
         partial(show_results, trades=trades, reviewed=reviewed, utility=utility),
     )
