@@ -19,7 +19,7 @@ from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.influence.label import LabelKind
-from blindfair.protocol.errors import InvalidOption, LabelUnusable
+from blindfair.protocol.errors import FileMissing, InvalidOption, LabelUnusable
 
 LABEL = "the label"
 
@@ -140,6 +140,17 @@ def test_the_kind_of_the_label_is_for_a_table_of_ones_own(options: list[str], cl
     inside("demo", "--label-kind", "count", *options).failed(InvalidOption, "--label-kind")
 
 
+def test_a_label_in_words_is_no_number_and_no_listing_is_spoken_of(tmp_path: Path, clean: Path, inside: Inside) -> None:
+    ended = demo(inside, ten_digits(tmp_path / "t.csv"), "--label-kind", "number")
+    ended.failed(LabelUnusable, "read the label as classes with --label-kind classes")
+    assert " list with " not in ended.err
+
+
+def test_a_folder_in_place_of_a_table_is_told_to_be_one(tmp_path: Path, clean: Path, inside: Inside) -> None:
+    """The demo has no option --files, so the hint names the command that has it."""
+    demo(inside, tmp_path).failed(FileMissing, "a folder", "name a table in it; blindfair seller list takes")
+
+
 def test_a_count_has_whole_numbers(tmp_path: Path, clean: Path, inside: Inside) -> None:
     table = write_csv(tmp_path / "t.csv", ["x", LABEL], ([number % 7, number / 2] for number in range(300)))
     demo(inside, table, "--label-kind", "count").failed(LabelUnusable, "whole numbers", "--label-kind number")
@@ -174,6 +185,12 @@ def scenario_text(options: DemoOptions) -> str:
     DemoScreen(console).scenario(prepare(options))
     assert isinstance(console.file, io.StringIO)
     return " ".join(console.file.getvalue().split())
+
+
+def test_codes_of_the_trial_are_no_numbers_on_screen() -> None:
+    numbers, _, rest = scenario_text(DemoOptions()).partition("columns numbers that are codes, read as categories: ")
+    assert "columns read as numbers: age" in numbers and "arms" not in numbers
+    assert rest.startswith("arms columns the label")
 
 
 def test_the_trouble_of_two_classes_is_told_as_ever() -> None:

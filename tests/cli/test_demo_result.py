@@ -77,6 +77,9 @@ def test_scores_are_bounded_and_in_the_noise_that_the_listing_committed_to(demo:
     assert scores["fee_wei"] == int(information["evaluation_fee_wei"])
     assert scores["loss"]["records"] > 80 and scores["loss"]["projected_spearman"] == pytest.approx(1)
     assert 0.999 < scores["loss"]["rounded_spearman"] <= 1
+    assert scores["loss"]["seen_spearman"] == pytest.approx(scores["spearman_float64"], abs=0.1)
+    seen = f"seen through the noise of 3 bits: Spearman {scores['loss']['seen_spearman']:.4f}"
+    assert seen in " ".join((demo.ended.out + demo.ended.err).split())
     assert scores["records"] == 550
     assert scores["seller_us_per_record"] > 0
     assert scores["upload_bytes"] > scores["download_bytes"] > 550 * 4
@@ -222,6 +225,19 @@ def test_the_screen_says_what_is_worse_than_hoped(demo: Demo) -> None:
     text = " ".join(demo.ended.out.split())
     low, _ = demo.result["utility"]["gain_over_before_ci95"]
     assert ("Buying is not shown to be worth anything" in text) == (low <= 0)
+
+
+def test_the_result_has_the_figures_of_the_trade_and_the_sentences_that_the_screen_shows(demo: Demo) -> None:
+    text, trade = " ".join(demo.ended.out.split()), demo.result["trade"]
+    assert f"AUC on the test set {trade['auc_before']:.4f} before, {trade['auc_after']:.4f} after" in text
+    assert f"{trade['bad_share_estimated']:.0%} of it was thought bad before paying" in text
+    assert f"in truth {trade['bad_share_true']:.0%}" in text
+    assert trade["records_bought"] == len(rows_of(demo.report / "bought.csv")) - 1
+    low, high = trade["trust_ci95"]
+    assert 0 <= low <= trade["trust"] <= high <= 1
+    assert trade["trust"] == pytest.approx(1 - trade["bad_share_estimated"])
+    assert text.count(" but ") >= len(demo.result["but"]) > 0
+    assert all(sentence in text for sentence in demo.result["but"])
 
 
 def test_no_line_is_wider_than_a_hundred_columns(demo: Demo) -> None:

@@ -52,6 +52,7 @@ def trade(
     sample: Wei | None = None,
     after: float = 0.76,
     reasons: tuple[str, ...] = (),
+    spearman: float | None = 1.0,
 ) -> ReviewedTable:
     records = tuple(RecordIndex(number) for number in range(selected))
     honest = HonestTrade(
@@ -64,7 +65,7 @@ def trade(
         information={},
         fee=Wei(0),
         seen_bits=8,
-        spearman=1.0,
+        spearman=spearman,
         discloses="the scoring model",
         disclosure=Disclosure.of(DEFAULT, records=1000, bits=(3, 1)),
         seller_microseconds=10.0,
@@ -105,6 +106,11 @@ def test_a_good_purchase_needs_no_but() -> None:
     assert verdicts(utility(0.01, -0.01), trade(), caught()) == []
 
 
+@pytest.mark.parametrize("spearman", [None, 0.7])
+def test_scores_that_are_seen_well_enough_need_no_but(spearman: float | None) -> None:
+    assert verdicts(utility(0.01, -0.01), trade(spearman=spearman), caught()) == []
+
+
 @pytest.mark.parametrize("sample", [None, Wei(50)], ids=["opened", "bought"])
 def test_fewer_rows_of_a_small_selection_are_no_small_audit(sample: Wei | None) -> None:
     """50 of 100 meet five fakes with probability 0.972, 59 of 300 fifteen with 0.964."""
@@ -130,6 +136,10 @@ def test_what_was_measured_over_seeds_is_judged(measured: Utility, sentence: str
 @pytest.mark.parametrize(
     ("ended", "sentence"),
     [
+        (
+            trade(spearman=0.31),
+            "correlation with the exact ones is 0.31; blindfair buyer evaluate --score-bits asks for more",
+        ),
         (trade(as_committed=False), "NOT those of the rows"),
         (trade(rows=36), "opened 36 of the selected records, 59 is the default"),
         (
@@ -139,7 +149,7 @@ def test_what_was_measured_over_seeds_is_judged(measured: Utility, sentence: str
         (trade(after=0.7499), "This purchase did not help: the AUC was 0.7500 and is 0.7499"),
         (trade(reasons=("Nothing here is worth its price.",)), "Nothing here is worth its price."),
     ],
-    ids=["inexact", "small audit", "small sample", "no help", "the buyer's own reason"],
+    ids=["noisy", "inexact", "small audit", "small sample", "no help", "the buyer's own reason"],
 )
 def test_what_this_trade_showed_is_judged(ended: ReviewedTable, sentence: str) -> None:
     (found,) = verdicts(utility(0.01, -0.01), ended, caught())

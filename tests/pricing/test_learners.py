@@ -20,7 +20,7 @@ from blindfair.influence.table import Table
 from blindfair.pricing import learners
 from blindfair.pricing.learners import LEARNERS, LogisticLearner, MlpLearner
 from blindfair.pricing.loss import ScoreLoss
-from blindfair.pricing.ranks import auc
+from blindfair.pricing.ranks import auc, rank_correlation
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.trust import calibrated_trust
 from blindfair.pricing.utility import measure_utility, scenario_schema
@@ -33,11 +33,13 @@ def scenario(trial: Table) -> Scenario:
     return make_scenario(trial, 0)
 
 
-def prepared(scenario: Scenario, learner: learners.Learner | None = None) -> Valuation:
+def prepared(
+    scenario: Scenario, learner: learners.Learner | None = None, *, bits: tuple[int, ...] = EXACT
+) -> Valuation:
     return prepare_valuation(
         scenario.train, scenario.validation, scenario_schema(scenario, ("arms",)),
         plain_modulus=DEFAULT.plain_modulus, rng=np.random.default_rng(0),
-        learner=MlpLearner() if learner is None else learner, bits=EXACT,
+        learner=MlpLearner() if learner is None else learner, bits=bits,
     )  # fmt: skip
 
 
@@ -123,6 +125,25 @@ def test_without_a_projection_only_rounding_loses(scenario: Scenario) -> None:
     loss = prepared(scenario, LogisticLearner()).loss
     assert loss.projected_spearman == pytest.approx(1) and loss.projected_pearson == pytest.approx(1)
     assert loss.rounded_spearman is not None and 0.999 < loss.rounded_spearman < 1
+
+
+def test_the_noise_that_a_buyer_will_see_is_told_before_it_asks(scenario: Scenario) -> None:
+    seen, bits = [], (3, 8)
+    for each in bits:
+        made = prepared(scenario, LogisticLearner(), bits=(each, 1))
+        found = rank_correlation(
+            made.seen_scores(scenario.offer, np.random.default_rng(7))[0].astype(np.float64),
+            made.record_scores(scenario.offer),
+        )
+        assert made.loss.seen_spearman == pytest.approx(found, abs=0.1)
+        assert f"seen through the noise of {each} bits: Spearman {made.loss.seen_spearman:.4f}" in made.loss.describe()
+        seen.append(made.loss.seen_spearman)
+    assert seen[0] is not None and seen[1] is not None and seen[0] < 0.97 < 0.99 < seen[1]
+
+
+def test_of_exact_scores_no_noise_is_told(scenario: Scenario) -> None:
+    loss = prepared(scenario, LogisticLearner()).loss
+    assert loss.seen_spearman is None and "noise" not in loss.describe()
 
 
 def test_a_loss_of_equal_scores_is_not_defined() -> None:

@@ -6,7 +6,7 @@ import pytest
 from blindfair.influence.arrays import Integers
 from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.worth import Worth, assess, denied
+from blindfair.pricing.worth import Worth, assess, denied, warnings_of_offer
 from blindfair.protocol import errors
 from blindfair.protocol.quantities import Wei
 
@@ -48,6 +48,19 @@ def test_of_an_offer_with_much_bad_it_is_said_that_it_rarely_helps() -> None:
     for bad in (0.45, 0.7):
         (warning,) = (warning for warning in assessed(bad).warnings if "Much of the offer seems bad" in warning)
         assert f"trust {assessed(bad).clean_share:.0%}, between" in warning
+
+
+def told_of(low: float, share: float, high: float) -> list[str]:
+    rng = np.random.default_rng(0)
+    right, wrong = (Scored(sign * rng.normal(1, 1, 400), np.zeros(400)) for sign in (1.0, -1.0))
+    return warnings_of_offer(share, low, high, right, wrong)
+
+
+def test_scores_that_do_not_tell_whether_an_offer_is_good_give_one_sentence_of_it() -> None:
+    expected = ["The scores do not tell whether the offer is good: the trust is between 26% and 99%"]
+    assert told_of(0.26, 0.64, 0.99) == expected
+    (bad,), (clean,) = told_of(0.26, 0.64, 0.94), told_of(0.65, 0.9, 0.99)
+    assert bad.startswith("Much of the offer seems bad") and clean.startswith("Random is as good")
 
 
 def test_a_model_that_tells_nothing_apart_is_said_to_with_its_auc() -> None:

@@ -142,7 +142,9 @@ def is_inside(name: str) -> bool:
 def no_table(path: Path, expected: str) -> FileMissing:
     """The error for what should be the file of a table and is none: nothing, a folder, or something else."""
     found = "a folder" if path.is_dir() else "something else" if path.exists() else "nothing"
-    way = "name a table, and the folder of the files that it names as `files`" if path.is_dir() else "check the path"
+    way = "check the path"
+    if path.is_dir():
+        way = "name a table in it; blindfair seller list takes the folder of the files that a table names as `files`"
     return FileMissing(f"{path} is not a file", expected=expected, found=found, hint=way)
 
 

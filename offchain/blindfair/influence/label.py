@@ -68,7 +68,7 @@ class NumberTarget:
                 f"The label {label!r} is no number in every record",
                 expected="finite numbers",
                 found=ascii(wrong)[:40],
-                hint="correct these records, or list with `label_kind='classes'`",
+                hint="correct these records, or read the label as classes with `label_kind='classes'`",
             )
         if kind is LabelKind.COUNT:
             _check_counts(numbers, label)
@@ -81,7 +81,7 @@ class NumberTarget:
             f"The label {label!r} varies too little to be learned as a {kind.value}",
             expected=f"at least {RARE} records that differ from the others",
             found=f"{len(set(numbers.tolist()))} different values in {len(cells)} records",
-            hint="take more records, or list with `label_kind='classes'`",
+            hint="take more records, or read the label as classes with `label_kind='classes'`",
         )
 
     def encode(self, cells: Sequence[Cell]) -> Floats:

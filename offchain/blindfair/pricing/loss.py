@@ -1,12 +1,14 @@
-"""What a projection and the rounding lose of the scores, measured by the buyer on its own records before it asks."""
+"""What projection, rounding and noise lose of the scores, measured by the buyer on its own records before it asks."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from blindfair.influence.arrays import Floats
+from blindfair.influence.arrays import Floats, Integers
 from blindfair.pricing.ranks import rank_correlation
 from blindfair.protocol.documents import Document
+from blindfair.protocol.words import counted
 
 LITTLE = 0.9
 """Under this rank correlation the projected score is another score, and the buyer is warned."""
@@ -16,7 +18,8 @@ LITTLE = 0.9
 class ScoreLoss:
     """Correlations with the unprojected, unrounded scores of `records` of the buyer's own; 1 where nothing is lost.
 
-    None where a correlation is not defined, because all scores are equal.
+    None where a correlation is not defined, because all scores are equal. `seen_spearman` is what the noise of a query
+    of so many `bits` leaves besides; None where scores are asked exactly, or for groups.
     """
 
     records: int
@@ -24,6 +27,8 @@ class ScoreLoss:
     projected_pearson: float | None
     rounded_spearman: float | None
     rounded_pearson: float | None
+    seen_spearman: float | None = None
+    bits: int | None = None
 
     @classmethod
     def measure(cls, scores: Floats, projected: Floats, rounded: Floats) -> "ScoreLoss":
@@ -36,6 +41,13 @@ class ScoreLoss:
             _pearson(scores, rounded),
         )
 
+    def seen(self, scores: Floats, draws: Sequence[Integers], bits: int) -> "ScoreLoss":
+        """Return the same loss with that by noise: the mean over `draws` of the `n` scores as a query of `bits` sees
+        them, each against the unprojected `scores`."""
+        found = [rank_correlation(scores, draw.astype(np.float64)) for draw in draws]
+        defined = [correlation for correlation in found if correlation is not None]
+        return replace(self, seen_spearman=float(np.mean(defined)) if defined else None, bits=bits)
+
     def to_document(self) -> Document:
         """The fields that reports show."""
         return {
@@ -44,14 +56,18 @@ class ScoreLoss:
             "records": self.records,
             "rounded_pearson": self.rounded_pearson,
             "rounded_spearman": self.rounded_spearman,
+            "seen_spearman": self.seen_spearman,
         }
 
     def describe(self) -> str:
         """One line for a person."""
+        noise = ""
+        if self.bits is not None:
+            noise = f"; seen through the noise of {counted(self.bits, 'bit')}: Spearman {_shown(self.seen_spearman)}"
         return (
             f"against unprojected scores of {self.records} records of its own: projected Spearman "
             f"{_shown(self.projected_spearman)}, Pearson {_shown(self.projected_pearson)}; rounded as well "
-            f"{_shown(self.rounded_spearman)}, {_shown(self.rounded_pearson)}"
+            f"{_shown(self.rounded_spearman)}, {_shown(self.rounded_pearson)}{noise}"
         )
 
     def doubts(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from blindfair.pricing.ranks import auc
 from blindfair.pricing.scenario import Scenario, make_scenario
 from blindfair.pricing.selection import Method, distinct_records, select
 from blindfair.pricing.trust import calibrated_trust
-from blindfair.pricing.valuation import DEFAULT_BITS, prepare_valuation
+from blindfair.pricing.valuation import DEFAULT_BITS, Valuation, prepare_valuation
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Wei
@@ -148,15 +148,34 @@ def measure_utility(
     learner = LogisticLearner() if learner is None else learner
     outcomes = []
     for seed in seeds:
-        scenario = make_scenario(
-            table, seed, flip_share=flip_share, duplicate_share=duplicate_share, label_kind=label_kind
-        )
-        schema = scenario_schema(scenario, categorical)
+        divided = _divide(table, seed, flip_share, duplicate_share, categorical, label_kind)
         rng = np.random.default_rng([seed, 1])
-        outcomes.append(_run(scenario, schema, rng, shares, learner.for_label(schema), bits, max_bits))
+        outcomes.append(_run(*divided, rng, shares, learner.for_label(divided[1]), bits, max_bits))
         on_seed()
     # The seeds have schemas of their own, all of one kind of label.
-    return Utility(tuple(shares), tuple(outcomes), quality_of(schema))
+    return Utility(tuple(shares), tuple(outcomes), quality_of(divided[1]))
+
+
+def check_divisions(
+    table: Table,
+    *,
+    seeds: Sequence[int] = SEEDS,
+    flip_share: float = 0.3,
+    duplicate_share: float = 0.1,
+    categorical: Collection[str] = (),
+    label_kind: LabelKind | None = None,
+    learner: Learner | None = None,
+) -> None:
+    """Check that a query can be made in every division, before work that is lost if one is refused.
+
+    It takes a small part of the time of `measure_utility`, which takes the same arguments. Raises what
+    `make_scenario`, `scenario_schema` and `prepare_valuation` raise.
+    """
+    learner = LogisticLearner() if learner is None else learner
+    for seed in seeds:
+        scenario, listed = _divide(table, seed, flip_share, duplicate_share, categorical, label_kind)
+        rng = np.random.default_rng([seed, 1])
+        _valuation(scenario, listed, rng, learner.for_label(listed), DEFAULT_BITS, 0)
 
 
 def retrained_quality(own: Examples, bought: Examples, test: Examples, quality: Quality, learner: Learner) -> float:
@@ -178,6 +197,40 @@ def scenario_schema(scenario: Scenario, categorical: Collection[str] = ()) -> Fe
     )
 
 
+def _divide(
+    table: Table,
+    seed: int,
+    flip_share: float,
+    duplicate_share: float,
+    categorical: Collection[str],
+    label_kind: LabelKind | None,
+) -> tuple[Scenario, FeatureSchema]:
+    scenario = make_scenario(table, seed, flip_share=flip_share, duplicate_share=duplicate_share, label_kind=label_kind)
+    return scenario, scenario_schema(scenario, categorical)
+
+
+def _valuation(
+    scenario: Scenario,
+    listed: FeatureSchema,
+    rng: np.random.Generator,
+    learner: Learner,
+    bits: Sequence[int],
+    max_bits: int,
+) -> Valuation:
+    return prepare_valuation(
+        scenario.train,
+        scenario.validation,
+        listed,
+        plain_modulus=PLAIN_MODULUS,
+        rng=rng,
+        learner=learner,
+        bits=bits,
+        max_bits=max_bits,
+        # Both parts are of one table: rare values that only one of them names are no other spelling.
+        accept_kinds=True,
+    )
+
+
 def _run(
     scenario: Scenario,
     listed: FeatureSchema,
@@ -187,16 +240,7 @@ def _run(
     bits: Sequence[int],
     max_bits: int,
 ) -> SeedOutcome:
-    valuation = prepare_valuation(
-        scenario.train,
-        scenario.validation,
-        listed,
-        plain_modulus=PLAIN_MODULUS,
-        rng=rng,
-        learner=learner,
-        bits=bits,
-        max_bits=max_bits,
-    )
+    valuation = _valuation(scenario, listed, rng, learner, bits, max_bits)
     schema, quality = valuation.model.schema, quality_of(listed)
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
     offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)

@@ -159,7 +159,12 @@ def warnings_of_purchase(records: int, value: Wei | None, price: Wei, nothing: s
 def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored, wrong: Scored) -> list[str]:
     """Warnings about an offer with this clean share and its interval, judged by these trusted records."""
     warnings = []
-    if clean_share < WORTHWHILE:
+    is_undecided = low < WORTHWHILE and high >= NEARLY_CLEAN
+    if is_undecided:
+        warnings.append(
+            f"The scores do not tell whether the offer is good: the trust is between {low:.0%} and {high:.0%}"
+        )
+    elif clean_share < WORTHWHILE:
         warnings.append(
             f"Much of the offer seems bad (trust {clean_share:.0%}, between {low:.0%} and {high:.0%}): "
             "from such offers even what is chosen rarely makes a model better than it was"
@@ -170,7 +175,7 @@ def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored
             "The buyer's model hardly tells right labels from wrong ones: on its own records with an AUC of "
             f"{telling:.2f}, where 0.5 is guessing; a choice by its scores is little better than random"
         )
-    if high >= NEARLY_CLEAN:
+    if high >= NEARLY_CLEAN and not is_undecided:
         warnings.append(
             f"Random is as good: the offer may be clean (trust {clean_share:.0%}, between {low:.0%} and "
             f"{high:.0%}); records bought unseen would serve as well, but for duplicates"

@@ -3,8 +3,10 @@
 Not here: texts (`texts.demo`).
 """
 
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypedDict
 
 from blindfair.cli.demo.cases import make_parties
 from blindfair.cli.demo.estimate import estimate_demo
@@ -15,11 +17,13 @@ from blindfair.cli.demo.results import show_results
 from blindfair.cli.demo.running import Finished, opened_world, run_cases, timed
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.demo.summary import review, to_document
+from blindfair.cli.demo.verdicts import verdicts
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.readings import readings_document
+from blindfair.influence.label import LabelKind
 from blindfair.influence.threads import one_thread
 from blindfair.pricing.learners import LEARNERS, Learner
-from blindfair.pricing.utility import SHARE, Utility, measure_utility
+from blindfair.pricing.utility import SHARE, Utility, check_divisions, measure_utility
 
 CURVE = (0.1, 0.2, 0.45, 0.6)
 """Shares bought for the picture, besides `SHARE`."""
@@ -38,6 +42,9 @@ def run_demo(
     learner = LEARNERS[options.model]().for_label(job.schema)
     seconds: dict[str, float] = {}
     files: dict[str, bytes] = {}
+    with one_thread():
+        # The worth is measured last: what one of its divisions refuses must not cost five trades.
+        check_divisions(job.table, **_division(job), learner=learner)
     with one_thread(), opened_world(directory, screen, options.rpc, accounts) as world:
         costs = machine_costs(screen.note)
         estimate = estimate_demo(job.scenario, job.schema, learner, costs, seeds=options.divisions, shares=shares)
@@ -58,22 +65,41 @@ def run_demo(
             parties.close()
     document = to_document(trades, reviewed, utility, seconds, options.seed)
     return Finished(
-        {**document, "columns": readings_document(job.table.readings)},
+        {
+            **document,
+            "but": [*verdicts(utility, reviewed, trades)],
+            "columns": readings_document(job.table.readings),
+        },
         files,
         partial(show_results, trades=trades, reviewed=reviewed, utility=utility),
     )
+
+
+class _Division(TypedDict):
+    seeds: Sequence[int]
+    flip_share: float
+    duplicate_share: float
+    categorical: Collection[str]
+    label_kind: LabelKind
+
+
+def _division(job: Prepared) -> _Division:
+    """How the worth divides the table."""
+    return {
+        "seeds": range(job.options.divisions),
+        "flip_share": job.options.flipped,
+        "duplicate_share": job.options.duplicates,
+        "categorical": job.codes,
+        "label_kind": job.scenario.label_kind,
+    }
 
 
 def _measure(job: Prepared, screen: DemoScreen, shares: tuple[float, ...], learner: Learner) -> Utility:
     with screen.seeds(job.options.divisions) as advance:
         return measure_utility(
             job.table,
-            seeds=range(job.options.divisions),
+            **_division(job),
             shares=shares,
-            flip_share=job.options.flipped,
-            duplicate_share=job.options.duplicates,
-            categorical=job.codes,
-            label_kind=job.scenario.label_kind,
             learner=learner,
             on_seed=advance,
         )

@@ -114,6 +114,8 @@ def goods_of(job: Prepared) -> Goods[TabularValuer]:
             seed=options.seed,
             good_record_value=options.good_record_value,
             learner=LEARNERS[options.model](),
+            # Both parts are of one table, so nothing is written otherwise than in the listing.
+            accept_kinds=True,
         )
 
     flipped = np.flatnonzero(scenario.truth.flipped)

@@ -89,7 +89,8 @@ def draw_utility(utility: Utility) -> bytes:
     axes.axhline(0, color="black", linewidth=0.8, linestyle="--", label="no purchase")
     axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.yaxis.set_major_formatter(lambda gain, _: f"{gain:+.3f}" if gain else "0")
-    axes.legend(frameon=False)
+    # Outside: the curves may be anywhere.
+    figure.legend(frameon=False, loc="outside lower center", ncols=len(_ARMS) + 1)
     return _png(figure)
 
 
@@ -124,7 +125,11 @@ def draw_gas(trades: Mapping[str, TradeResult]) -> bytes:
     gas: dict[str, int] = {}
     for trade in trades.values():
         gas = trade.gas | gas
-    figure, axes = _sheet("Gas of each step, counted; blue are those of the honest trade", "gas", "")
+    figure, axes = _sheet(
+        "Gas of each step, counted; blue are those of the honest trade",
+        "gas, summed over the orders of a trade: evaluation, sample and rest",
+        "",
+    )
     steps = [step for step in STEPS if step in gas]
     colours = [_BOUGHT if step in trades["honest"].gas else _RANDOM for step in steps]
     bars = axes.barh([f"{step} ({STEPS[step]})" for step in steps], [gas[step] for step in steps], color=colours)

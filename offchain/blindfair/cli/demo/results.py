@@ -159,7 +159,7 @@ def show_scores(lines: Lines, honest: HonestTrade, meaning: str) -> None:
         "",
         f"{honest.records:,} records, {honest.dimension} entries a row; each "
         f"{'is' if honest.as_committed else 'is NOT'} its row's with the committed noise, rank correlation with "
-        f"unrounded ones {correlation}; {honest.seller_microseconds:,.0f} us a record",
+        f"the exact, noiseless scores {correlation}; {honest.seller_microseconds:,.0f} us a record",
     )
 
 

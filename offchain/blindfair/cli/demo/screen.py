@@ -52,7 +52,7 @@ class DemoScreen:
             f"seller removed before listing, because a listing holds none: {job.copies:,}{added}",
         )
         self._lines.item("nobody", f"{len(scenario.test):,} test records")
-        show_readings(self._lines, job.table.readings)
+        show_readings(self._lines, job.table.readings, categorical=job.codes)
         self._lines.item("schema", "from the seller's records, rounded; public, and the base of each scoring model:")
         described = job.schema.describe().splitlines()
         for line in described[:SCHEMA_LINES]:

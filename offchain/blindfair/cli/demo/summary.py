@@ -78,6 +78,21 @@ def to_document(
         "scores": {**found["scores"], "loss": reviewed.loss.to_document()},
         "seconds": dict(seconds),
         "seed": seed,
+        "trade": _trade(reviewed, utility.quality.key),
         "trades": [trade_document(trade) for trade in trades.values()],
         "utility": utility.to_document(),
+    }
+
+
+def _trade(reviewed: ReviewedTable, measure: str) -> Document:
+    """What this one purchase came to; `utility` has the means over divisions."""
+    numbers = reviewed.honest.choice.numbers
+    return {
+        "records_bought": len(reviewed.honest.bought),
+        f"{measure}_before": reviewed.before,
+        f"{measure}_after": reviewed.after,
+        "trust": numbers["clean_share"],
+        "trust_ci95": [numbers["clean_share_low"], numbers["clean_share_high"]],
+        "bad_share_estimated": 1 - numbers["clean_share"],
+        "bad_share_true": reviewed.flipped,
     }

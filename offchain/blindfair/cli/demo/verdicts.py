@@ -13,6 +13,9 @@ from blindfair.pricing.utility import Utility
 _ESTIMATE_MISSES = 0.1
 """Difference at which the blind estimate of the share of bad records is called wrong."""
 
+_STILL_SEEN = 0.7
+"""Rank correlation with the exact scores under which the noise is said to hide much of them."""
+
 _USUALLY_CAUGHT = 0.95
 """What `AUDIT_ROWS` are for: of a small selection fewer will do (PROTOCOL 5.5)."""
 
@@ -37,9 +40,15 @@ def with_those_of_the_trade(
 
 
 def _of_the_scores(honest: HonestTrade) -> list[str]:
-    if honest.as_committed:
-        return []
-    return ["The decrypted scores are NOT those of the rows: do not rely on them."]
+    sentences = []
+    if not honest.as_committed:
+        sentences.append("The decrypted scores are NOT those of the rows: do not rely on them.")
+    if honest.spearman is not None and honest.spearman < _STILL_SEEN:
+        sentences.append(
+            "The noise of so few bits hides much of the scores: their rank correlation with the exact ones is "
+            f"{honest.spearman:.2f}; blindfair buyer evaluate --score-bits asks for more bits."
+        )
+    return sentences
 
 
 def _of_buying(utility: Utility, reviewed: ReviewedTable) -> list[str]:

@@ -12,8 +12,9 @@ from blindfair.cli.demo.texts.estimate import estimate_texts
 from blindfair.cli.demo.texts.goods import text_goods
 from blindfair.cli.demo.texts.labelled import MINILM_DIGEST
 from blindfair.cli.demo.texts.prepared import Labelled, PreparedTexts
-from blindfair.cli.demo.texts.results import show_texts
+from blindfair.cli.demo.texts.results import of_buying_texts, show_texts
 from blindfair.cli.demo.texts.review import known_valuation, review_texts, texts_document
+from blindfair.cli.demo.verdicts import with_those_of_the_trade
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.text import BaseModel
@@ -70,7 +71,10 @@ def run_text_demo(
             finally:
                 parties.close()
     return Finished(
-        texts_document(trades, reviewed, utility, seconds, job),
+        {
+            **texts_document(trades, reviewed, utility, seconds, job),
+            "but": [*with_those_of_the_trade(of_buying_texts(utility, reviewed), reviewed.honest, trades)],
+        },
         files,
         partial(show_texts, job=job, trades=trades, reviewed=reviewed, utility=utility),
     )
