@@ -101,7 +101,9 @@ def test_all_buyers_ask_the_same(text_demo: TextDemo) -> None:
     assert len(asked) == 5 and len(set(asked)) == 1
     assert "asks by the" in text_demo.shown
     # The query is one of the projection's directions: a seller of texts is not said to learn nothing of it.
-    assert "before the selection, of the query only the space of directions in which it lies" in " ".join(text_demo.shown.split())
+    assert "before the selection, of the query only the space of directions in which it lies" in " ".join(
+        text_demo.shown.split()
+    )
 
 
 @pytest.mark.deep

@@ -38,6 +38,7 @@ from blindfair.cli.party.again import again
 from blindfair.influence.arrays import Floats
 from blindfair.influence.written import unread_columns
 from blindfair.pricing.forecast import LOSS_UNITS, NATS
+from blindfair.pricing.worth import interval_text
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import NodeFailure, OfferTooSmall, WrongContract
 from blindfair.protocol.fields import hex_text
@@ -201,8 +202,8 @@ def show_evaluation(
     lines.item("told", f"{bits_text(cost)}; {paid_text(evaluated, prices)}")
     lines.item(
         "trust",
-        f"{numbers['clean_share']:.0%} of the offer looks as good as your own records, between "
-        f"{numbers['clean_share_low']:.0%} and {numbers['clean_share_high']:.0%}",
+        f"{numbers['clean_share']:.0%} of the offer looks as good as your own records, "
+        f"{interval_text(numbers['clean_share_low'], numbers['clean_share_high'])}",
     )
     left = (
         f", of which {prices.show(credited_price(choice.price, evaluated.fee))} are left to pay"
@@ -213,7 +214,7 @@ def show_evaluation(
     if choice.records:
         lines.item(
             "worth",
-            f"{numbers['clean_expected']:.0%} of these are expected to be good: {numbers['good_net']:,.0f} more good "
+            f"{_expected_text(numbers)} of these are expected to be good: {numbers['good_net']:,.0f} more good "
             "than bad ones",
         )
     if choice.forecast is not None:
@@ -225,6 +226,12 @@ def show_evaluation(
         lines.item("but", with_flags(reason), style="yellow")
     if refused is not None:
         lines.item("but", f"this will not be bought. {with_flags(str(refused))}", style="yellow")
+
+
+def _expected_text(numbers: Mapping[str, float]) -> str:
+    """The expected share of good records. Scores never show that it is all: then what the whole offer surely has."""
+    expected = numbers["clean_expected"]
+    return f"{expected:.0%}" if round(100 * expected) < 100 else interval_text(numbers["clean_share_low"], 1.0)
 
 
 def _score_unit(manifest: Manifest) -> str:
