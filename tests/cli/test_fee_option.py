@@ -51,6 +51,7 @@ def test_bits_stand_beside_what_a_record_holds_and_the_fee_beside_both(capsys: p
     told = " ".join(capsys.readouterr().err.split())
     assert "this evaluation tells at most 4 bits of about 109 a record (4 %)" in told
     assert "free of charge if the listing has free bits left, else at most 0.05 ether, credited" in told
+    assert "(the fee is 5 % of the budget)" in told
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,22 @@ def test_yes_agrees_to_the_listings_fee_unasked(monkeypatch: pytest.MonkeyPatch)
     questions = asked(monkeypatch, answer=False)
     assert agreed_fee(COST, PURCHASE, PartyScreen(), confirmed=True) == COST.fee
     assert questions == []
+
+
+def test_yes_alone_never_agrees_to_more_than_half_of_the_budget(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked(monkeypatch, answer=True)
+    half, more = replace(COST, fee=Wei(10**18 // 2)), replace(COST, fee=Wei(89 * 10**16))
+    assert agreed_fee(half, PURCHASE, PartyScreen(), confirmed=True) == half.fee
+    with pytest.raises(InvalidOption, match="The fee is 89 % of the budget") as caught:
+        agreed_fee(more, PURCHASE, PartyScreen(), confirmed=True)
+    assert caught.value.found == "0.89 ether; nothing was asked"
+    assert "in the same directory with `fee='0.89'`" in caught.value.hint
+    # Who names the amount, or sees the share and answers, has agreed.
+    assert agreed_fee(more, replace(PURCHASE, fee="0.89"), PartyScreen(), confirmed=True) == more.fee
+    assert agreed_fee(more, PURCHASE, PartyScreen(), confirmed=False) == more.fee
+    assert "the fee is 89 % of the budget" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("confirmed", [True, False])

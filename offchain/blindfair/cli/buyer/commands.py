@@ -246,7 +246,10 @@ def evaluate(
             help="Write what `blindfair watch` needs of each order into this folder, before the order is paid.",
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Pay the listing's fee without being asked.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Pay the listing's fee without being asked, up to half of the budget."),
+    ] = False,
     private: Private = False,
     poll: Poll = POLL,
     json_file: JsonFile = None,
