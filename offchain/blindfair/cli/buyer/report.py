@@ -48,6 +48,9 @@ from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
 from blindfair.protocol.units import Units
 from blindfair.protocol.words import counted
 
+TEXT_UNIT = "cosines of row and query times the query's size"
+"""Of scores of texts: their rows are of length 1."""
+
 _NOTHING_ANNOUNCED = AnnouncedFindings()
 
 
@@ -153,8 +156,8 @@ def scored(units: Units) -> str:
 def evaluation_document(
     evaluated: Evaluated, choice: Choice, scores: Floats, refused: OfferTooSmall | None
 ) -> Document:
-    """Scores in the unit of the label's loss, positive = helpful; what they advise, and on what that rests. `refused`
-    says why that will not be bought, if it will not."""
+    """Scores in the unit of the label's loss, of texts in `TEXT_UNIT`, positive = helpful; what they advise, and on what
+    that rests. `refused` says why that will not be bought, if it will not."""
     low, median, high = (float(value) for value in np.percentile(scores, [0, 50, 100]))
     return {
         "can_be_audited": refused is None and not evaluated.units.is_total,
@@ -235,7 +238,9 @@ def _expected_text(numbers: Mapping[str, float]) -> str:
 
 
 def _score_unit(manifest: Manifest) -> str:
-    if manifest.preprocessing is None or holds_texts(manifest):
+    if holds_texts(manifest):
+        return TEXT_UNIT
+    if manifest.preprocessing is None:
         return NATS
     return LOSS_UNITS[listed_schema(manifest).label_kind]
 
