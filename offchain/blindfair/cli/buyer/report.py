@@ -156,8 +156,8 @@ def scored(units: Units) -> str:
 def evaluation_document(
     evaluated: Evaluated, choice: Choice, scores: Floats, refused: OfferTooSmall | None
 ) -> Document:
-    """Scores in the unit of the label's loss, of texts in `TEXT_UNIT`, positive = helpful; what they advise, and on what
-    that rests. `refused` says why that will not be bought, if it will not."""
+    """Scores in the unit of the label's loss, of texts in `TEXT_UNIT`, positive = helpful; what they advise, and on
+    what that rests. `refused` says why that will not be bought, if it will not."""
     low, median, high = (float(value) for value in np.percentile(scores, [0, 50, 100]))
     return {
         "can_be_audited": refused is None and not evaluated.units.is_total,
