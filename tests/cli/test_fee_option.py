@@ -212,10 +212,15 @@ def test_an_evaluation_is_paid_for_by_command(
         assert (home / "thrifty" / "settings.json").read_bytes() == kept, "what is refused changes nothing"
         stingy = evaluate("thrifty", "--fee", "0.000000001")
         assert "This evaluation is never free" in stingy.err and "0.000000001 ether" in stingy.err
+        # It takes another budget as long.
+        small = evaluate("thrifty", "--budget", "0.000000001")
+        assert small.code == InvalidOption.exit_code and "0.000000001" in small.err
+        assert json.loads((home / "thrifty" / "settings.json").read_text()) != json.loads(kept)
         assert "the request" not in (home / "seller.told").read_text()
 
         paid = evaluate("buyer", "--yes", "--json", home / "evaluation.json")
         assert paid.code == 0, paid.err
+        evaluate("buyer", "--budget", "0.3").failed(InvalidOption, "was begun with other options", "--budget = 0.2")
         evaluate("buyer", "--fee", "0.1").failed(InvalidOption, "was begun with other options", "--fee = None")
         shown = " ".join(inside("buyer", "status", "--directory", home / "buyer").out.split())
         assert "stage scored; nothing is bought yet" in shown, shown

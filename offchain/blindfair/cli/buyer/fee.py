@@ -31,7 +31,11 @@ def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: PartyScre
     lines = screen.lines if decided else screen.notices
     budget = prices.parse(options.budget, "budget")
     lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices, stated, budget)}")
-    larger = f"begin in another directory with {paying(cost.fee, budget, prices)}" if cost.fee > budget else None
+    larger = (
+        f"repeat the command in the same directory with {paying(cost.fee, budget, prices)}"
+        if cost.fee > budget
+        else None
+    )
     if stated is not None or not cost.fee:
         return _agreed(stated or Wei(0), cost, prices, larger)
     if cost.fee > budget:
@@ -69,7 +73,7 @@ def _check_share(fee: Wei, budget: Wei, prices: Money) -> None:
             expected=f"at most half of the budget, {prices.show(Wei(budget // _LARGE))}",
             found=f"{prices.show(fee)}; nothing was asked",
             hint=f"repeat the command in the same directory with {paying(fee, fee, prices)} to pay it all the same, or "
-            "begin in another directory with a larger `budget`",
+            "with a larger `budget`",
         )
 
 

@@ -162,7 +162,7 @@ def run_evaluate(
         begun.directory,
         replace(settings, options=options.found(event.listing, event.seller)),
         _copies(paths, options.tables),
-        lambda before, wanted: _with_other_fee(before, wanted, begun.directory),
+        lambda before, wanted: _with_other_amounts(before, wanted, begun.directory),
     )
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.buyer.purchase import show_scores
@@ -205,12 +205,13 @@ def _begun(directory: Path) -> ListingId | None:
     return load(directory, BuyerOptions).options.purchase.listing_id
 
 
-def _with_other_fee(begun: BuyerSettings, wanted: BuyerSettings, directory: Path) -> BuyerSettings:
-    """Return the begun settings, with the `--fee` given now unless a request was made with the other."""
-    fee = wanted.options.purchase.fee
-    if fee is None or _was_asked(directory):
+def _with_other_amounts(begun: BuyerSettings, wanted: BuyerSettings, directory: Path) -> BuyerSettings:
+    """Return the begun settings, with `--budget` and `--fee` as given now unless a request was made with others."""
+    before, now = begun.options.purchase, wanted.options.purchase
+    if _was_asked(directory) or before.prices != now.prices:
         return begun
-    return replace(begun, options=replace(begun.options, purchase=replace(begun.options.purchase, fee=fee)))
+    purchase = replace(before, budget=now.budget, fee=before.fee if now.fee is None else now.fee)
+    return replace(begun, options=replace(begun.options, purchase=purchase))
 
 
 def _sells_files(directory: Path, settings: BuyerSettings) -> bool:
