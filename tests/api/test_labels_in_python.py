@@ -1,6 +1,7 @@
 """Labels of more classes, numbers and counts from Python: listed, traded in one process, and refused by name."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,12 @@ def test_a_data_frame_is_listed_evaluated_and_bought(kind: LabelKind) -> None:
         lines = Lines(Console(file=screen, width=300))
         show_evaluation(lines, buyer.agent.review(), choice, buyer.scores, None, IN_ETHER)
         assert f"of 100 records, positive = helpful, in {UNITS[kind]}: " in screen.getvalue()
+        # A bootstrap of nothing but good records has no width: no more is said than so many scores can show.
+        all_good = {"clean_share": 1.0, "clean_share_low": 0.9705, "clean_share_high": 1.0, "clean_expected": 0.999}
+        faultless = replace(choice, numbers={**choice.numbers, **all_good})
+        show_evaluation(lines, buyer.agent.review(), faultless, buyer.scores, None, IN_ETHER)
+        assert "looks as good as your own records, at least 97%" in screen.getvalue()
+        assert "at least 97% of these are expected to be good" in screen.getvalue()
         assert (buyer.buy().final, buyer.buy().error) == ("Released", None)
         bought = buyer.records()
         pd.testing.assert_frame_equal(bought, offered.iloc[bought.index], check_dtype=False, check_names=False)

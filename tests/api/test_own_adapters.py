@@ -20,10 +20,12 @@ from blindfair.api.adapters import ADAPTER_FILES, ADAPTER_LIMIT, load_adapter
 from blindfair.api.buying import make_purchase
 from blindfair.api.listing import make_listing
 from blindfair.api.local_market import LocalMarket
+from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.text import BaseModel, Difference, Lora, TextModel, TextWindows, fine_tune
 from blindfair.influence.text.adapter import CONFIG_FILE, WEIGHTS_FILE, write_adapter
 from blindfair.influence.text.applying import linear_layers
 from blindfair.influence.text.fine_tuning import blank_head
+from blindfair.pricing.texts.adapted import adapted_model
 from blindfair.protocol.errors import BlindfairError, FileMissing, InvalidOption, UnusableModel
 
 TEXTS = tiny_bases.texts(60, 1, longest=40)
@@ -83,7 +85,7 @@ def test_texts_are_scored_by_the_buyers_own_model_and_the_buyer_is_told_first(
         shown = next(place for place, text in enumerate(told) if "shows the seller the adapter's weights" in text)
         sent = next(place for place, text in enumerate(told) if text.startswith("sends the request"))
         assert shown < sent and "your fine-tuned model" in told[shown]
-        assert any("asks at the adapted model: the loss of training texts is 0." in text for text in told[:shown])
+        assert any("asks at the adapted model: the loss of training texts falls by 0." in text for text in told[:shown])
         model = buyer.agent.review().request.model_config["model"]
         assert isinstance(model, dict) and isinstance(model["difference"], dict)
         assert (model["difference"]["kind"], model["difference"]["r"]) == ("lora", 4)
@@ -116,7 +118,7 @@ def test_an_adapter_of_a_classifier_comes_with_its_head_or_without(with_head: bo
         buyer = market.buyer(market.sell(listing), purchase)
         buyer.evaluate()
         told = " ".join(event.text for event in events)
-        assert ("below that of a guess among 2 classes; its head reads the mean" in told) is with_head
+        assert ("nats against a guess among 2 classes; its head reads the mean" in told) is with_head
         assert buyer.buy().final == "Released" and buyer.agent.audited_rows == 5
 
 
@@ -143,6 +145,10 @@ def layer(old: str, new: str) -> Callable[[Path], object]:
 def with_nan(found: dict[str, Any]) -> dict[str, Any]:
     name = next(iter(found))
     return {**found, name: np.full_like(found[name], np.nan)}
+
+
+def without_b(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: np.zeros_like(tensor) if "lora_B" in name else tensor for name, tensor in found.items()}
 
 
 def huge(folder: Path) -> None:
@@ -174,6 +180,8 @@ WRONG: dict[str, tuple[Callable[[Path], object], type[BlindfairError], str]] = {
     "NaN": (tensors(with_nan), UnusableModel, "not finite"),
     "one matrix of two": (tensors(lambda found: dict(list(found.items())[1:])), UnusableModel, "both matrices"),
     "cut short": (lambda folder: (folder / WEIGHTS_FILE).write_bytes(b"\x10"), UnusableModel, "safe"),
+    "a field of a later version": (config(brand_new_field=1), UnusableModel, "brand_new_field = 1"),
+    "untrained": (tensors(without_b), UnusableModel, "changes nothing"),
     "too large": (huge, UnusableModel, "larger than what a request can carry"),
     "a nest of brackets": (lambda folder: (folder / CONFIG_FILE).write_text("[" * 10**5), UnusableModel, "deep"),
 }
@@ -192,6 +200,42 @@ def test_an_adapter_that_cannot_be_used_is_refused_by_name(
     with pytest.raises(error) as told:
         make_purchase(OWN, text_column="text", base_model=base, adapter=folder, budget="1")
     assert str(folder) in told.value.what and word in str(told.value) and told.value.hint
+
+
+def test_fields_that_are_not_known_may_be_there_while_they_say_nothing(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "later"
+    folder.mkdir()
+    for path in adapter.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    config(new_null=None, new_flag=False, new_list=[], new_map={}, new_text="")(folder)
+    make_purchase(OWN, text_column="text", base_model=base, adapter=folder, budget="1")
+
+
+@pytest.mark.parametrize("strength", [-1e-3, 1e-6])
+def test_of_an_adapter_that_does_not_help_the_buyer_is_warned_before_it_asks(
+    strength: float, base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "idle"
+    folder.mkdir()
+    for path in adapter.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    rng = np.random.default_rng(0)
+    tensors(
+        lambda found: {
+            name: np.float32(strength) * rng.standard_normal(tensor.shape).astype(np.float32)
+            if "lora_B" in name
+            else tensor
+            for name, tensor in found.items()
+        }
+    )(folder)
+    held = BaseModel.load(base)
+    preprocessing = TextPreprocessing("text", None, (), WINDOWS.window, WINDOWS.max_windows, (held.digest,))
+    found = adapted_model(held, preprocessing, 0, load_adapter(folder), (list(OWN["text"]), None)).notes
+    assert "does not clearly help on your own texts" in found[1] and " by 0." in found[0]
+    trained = adapted_model(held, preprocessing, 0, load_adapter(adapter), (list(OWN["text"]), None)).notes
+    assert "clearly help" not in " ".join(trained)
 
 
 def test_an_adapter_of_another_base_is_refused_before_anything_is_asked(

@@ -80,6 +80,7 @@ def test_a_killed_evaluation_goes_on_with_the_adapter_that_it_began_with(
             "--poll", "0.2", "--json", tmp_path / "evaluation.json",
         )  # fmt: skip
         assert done.code == 0, done.err
+        assert "positive = helpful, in cosines of row and query times the query's size" in " ".join(done.out.split())
     assert json.loads((tmp_path / "evaluation.json").read_text())["shows_adapter"] is True
 
     weights = tmp_path / "buyer" / "adapter_model.safetensors"

@@ -51,6 +51,7 @@ def test_bits_stand_beside_what_a_record_holds_and_the_fee_beside_both(capsys: p
     told = " ".join(capsys.readouterr().err.split())
     assert "this evaluation tells at most 4 bits of about 109 a record (4 %)" in told
     assert "free of charge if the listing has free bits left, else at most 0.05 ether, credited" in told
+    assert "(the fee is 5 % of the budget)" in told
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,22 @@ def test_yes_agrees_to_the_listings_fee_unasked(monkeypatch: pytest.MonkeyPatch)
     assert questions == []
 
 
+def test_yes_alone_never_agrees_to_more_than_half_of_the_budget(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked(monkeypatch, answer=True)
+    half, more = replace(COST, fee=Wei(10**18 // 2)), replace(COST, fee=Wei(89 * 10**16))
+    assert agreed_fee(half, PURCHASE, PartyScreen(), confirmed=True) == half.fee
+    with pytest.raises(InvalidOption, match="The fee is 89 % of the budget") as caught:
+        agreed_fee(more, PURCHASE, PartyScreen(), confirmed=True)
+    assert caught.value.found == "0.89 ether; nothing was asked"
+    assert "in the same directory with `fee='0.89'`" in caught.value.hint
+    # Who names the amount, or sees the share and answers, has agreed.
+    assert agreed_fee(more, replace(PURCHASE, fee="0.89"), PartyScreen(), confirmed=True) == more.fee
+    assert agreed_fee(more, PURCHASE, PartyScreen(), confirmed=False) == more.fee
+    assert "the fee is 89 % of the budget" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_a_fee_over_the_budget_is_never_agreed_to(monkeypatch: pytest.MonkeyPatch, confirmed: bool) -> None:
     questions = asked(monkeypatch, answer=True)
@@ -195,10 +212,15 @@ def test_an_evaluation_is_paid_for_by_command(
         assert (home / "thrifty" / "settings.json").read_bytes() == kept, "what is refused changes nothing"
         stingy = evaluate("thrifty", "--fee", "0.000000001")
         assert "This evaluation is never free" in stingy.err and "0.000000001 ether" in stingy.err
+        # It takes another budget as long.
+        small = evaluate("thrifty", "--budget", "0.000000001")
+        assert small.code == InvalidOption.exit_code and "0.000000001" in small.err
+        assert json.loads((home / "thrifty" / "settings.json").read_text()) != json.loads(kept)
         assert "the request" not in (home / "seller.told").read_text()
 
         paid = evaluate("buyer", "--yes", "--json", home / "evaluation.json")
         assert paid.code == 0, paid.err
+        evaluate("buyer", "--budget", "0.3").failed(InvalidOption, "was begun with other options", "--budget = 0.2")
         evaluate("buyer", "--fee", "0.1").failed(InvalidOption, "was begun with other options", "--fee = None")
         shown = " ".join(inside("buyer", "status", "--directory", home / "buyer").out.split())
         assert "stage scored; nothing is bought yet" in shown, shown

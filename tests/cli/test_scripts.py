@@ -92,9 +92,16 @@ def demo(
     root: Path, *arguments: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run scripts/demo with hardly any environment variables."""
-    base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return run_script("demo", root, *arguments, cwd=cwd, environment=environment)
+
+
+def run_script(
+    name: str, root: Path, *arguments: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of the checkout with hardly any environment variables."""
+    base = {each: os.environ[each] for each in ("PATH", "HOME") if each in os.environ}
     return subprocess.run(
-        [root / "scripts" / "demo", *arguments],
+        [root / "scripts" / name, *arguments],
         cwd=cwd or root,
         env={**base, "PYTHON": sys.executable, **(environment or {})},
         capture_output=True,
@@ -115,6 +122,13 @@ def test_a_second_run_installs_nothing(made: Path, quickly: dict[str, str]) -> N
     (made / "broken").unlink()
     assert came_to_its_end(done), done.stderr
     assert done.stderr == ""
+
+
+def test_the_first_testnet_says_that_it_installs_more(made: Path, quickly: dict[str, str]) -> None:
+    first, second = (run_script("testnet", made, environment=quickly) for _ in range(2))
+    assert first.stdout == second.stdout == "demo testnet\n", first.stderr
+    assert first.stderr.startswith("installing the development tools: about a minute\n")
+    assert "installing" not in second.stderr
 
 
 @pytest.mark.parametrize("changed", ["pyproject.toml", "offchain/blindfair/blind/native/sums.c"])

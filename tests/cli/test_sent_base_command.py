@@ -8,6 +8,7 @@ from local_chain import LocalChain, shell, wait_for
 from test_text_commands import OWN, TERMS, TEXTS, lines_of
 from tiny_bases import build, write
 
+from blindfair.influence.text import BaseModel
 from blindfair.protocol.errors import UnusableModel
 
 
@@ -40,7 +41,9 @@ def test_a_base_model_travels_by_command(testnet: LocalChain, tmp_path: Path, in
         careful = evaluate("careful")
         assert careful.code == UnusableModel.exit_code and "Traceback" not in careful.err
         assert "--send-base-model sends the seller the whole model" in " ".join(careful.err.split())
-        assert "sends the request" not in careful.err
+        assert "sends the request" not in careful.err and "fine-tunes" not in careful.err
+        whole = "".join(careful.err.split())
+        assert all(BaseModel.load(each).digest.hex() in whole for each in (held, mine))
         done = evaluate("buyer", "--send-base-model", "--json", tmp_path / "evaluation.json")
         assert done.code == 0, done.err
     told = " ".join(done.err.split())

@@ -41,7 +41,7 @@ def test_a_head_reads_what_it_was_trained_to_read(pooling: str, base: BaseModel)
     assert has_head(adapter)
     found = adapted_model(base, preprocessing(base), 0, adapter, (TEXTS, LABELS))
     assert found.model.pooling == pooling and found.model.difference is adapter
-    assert "below that of a guess among 2 classes" in found.notes[0]
+    assert "nats against a guess among 2 classes" in found.notes[0]
 
 
 def test_a_head_whose_classes_are_in_another_order_is_refused(base: BaseModel) -> None:

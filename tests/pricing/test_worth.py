@@ -37,6 +37,14 @@ def test_an_offer_with_trouble_is_described_and_not_warned_of() -> None:
     assert worth.numbers()["records"] == worth.records
 
 
+def test_where_every_record_looks_good_only_as_many_bad_ones_are_excluded_as_the_scores_can_exclude() -> None:
+    worth = assessed(0.0, centre=50)
+    assert worth.clean_share > 0.999 and worth.clean_share_high > 0.999
+    # 400 trusted records: a share of 3 / 400 of other ones would be among none of them with a chance of 5 %.
+    assert worth.clean_share_low == pytest.approx(1 - 3 / 400, abs=1e-4)
+    assert [warning for warning in worth.warnings if "%, at least 99%)" in warning], worth.warnings
+
+
 def test_in_a_clean_offer_random_is_said_to_be_as_good() -> None:
     worth = assessed(0.0)
     assert worth.clean_share_high >= 0.95

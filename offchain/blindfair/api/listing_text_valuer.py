@@ -60,8 +60,8 @@ class ListingTextValuer:
         """How columns were read: of texts there is nothing to tell."""
         return {}
 
-    def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises InvalidOption for an offer under the reserve, and what `TextValuer` raises."""
+    def check_listing(self, manifest: Manifest) -> None:
+        """See `ChecksListing`. Raises InvalidOption for an offer under the reserve, and as `TextValuer.check_fits`."""
         reserve, offered = manifest.terms.reserve_price, self._purchase.offered
         if offered is not None and offered < reserve:
             raise InvalidOption(
@@ -70,11 +70,14 @@ class ListingTextValuer:
                 found=self._purchase.prices.show(offered),
                 hint="offer more in another directory, or buy elsewhere; nothing was asked",
             )
-        valuer = self._valuer(manifest)
+        self._valuer(manifest).check_fits(manifest)
+
+    def question(self, manifest: Manifest) -> Question:
+        """See `Valuer`. Raises as `check_listing`, and what `TextValuer` raises."""
         # First: what does not fit is told before what asking would take.
-        valuer.check_fits(manifest)
+        self.check_listing(manifest)
         self._before_asking(manifest)
-        return valuer.question(manifest)
+        return self._valuer(manifest).question(manifest)
 
     def check_asked(self, request: Request, manifest: Manifest) -> None:
         """See `ChecksAsked`."""

@@ -12,6 +12,9 @@ from blindfair.protocol.errors import CannotWrite
 
 _READABLE = 0o644
 
+_TABLES = (".csv", ".jsonl", ".parquet")
+"""Endings of names that are meant for one file."""
+
 
 def check_file_target(path: Path, option: str) -> None:
     """Check that a file can be put at `path`, over another regular file at most. Raises CannotWrite."""
@@ -32,6 +35,22 @@ def check_folder_target(path: Path, option: str) -> None:
     while not target.exists() and target != target.parent:
         target = target.parent
     _check_folder(target, option)
+
+
+def check_new_folder(path: Path, option: str) -> None:
+    """Check that a folder can be made at `path`, or is there and empty: files of any name are put into it.
+
+    Raises CannotWrite, also for a name that says that a file is wanted.
+    """
+    target = _absolute(path, option)
+    if target.suffix.lower() in _TABLES or target.is_file() or (target.is_dir() and any(target.iterdir())):
+        raise CannotWrite(
+            f"{option} names no new folder, and the records are files",
+            expected="a folder that does not exist yet",
+            found=f"{path}, which is there already" if target.exists() else f"{path}, the name of a table",
+            hint="name another folder: the table of the files is in it, as bought.csv",
+        )
+    check_folder_target(path, option)
 
 
 def check_watch_folder(path: Path | None) -> str | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.pricing.label_calibration import Scored
-from blindfair.pricing.trust import MIN_CLEAN, RESAMPLES, Trust
+from blindfair.pricing.trust import MIN_CLEAN, RESAMPLES, Trust, with_unseen
 from blindfair.pricing.worth import Worth, warnings_of_offer, warnings_of_purchase
 from blindfair.protocol.errors import OfferTooSmall, ShapeMismatch
 from blindfair.protocol.quantities import Wei
@@ -64,7 +64,7 @@ def share_interval(
     if not shares:
         return 0.0, 1.0
     least, most = np.percentile(shares, [2.5, 97.5])
-    return float(least), float(most)
+    return with_unseen(float(least), float(most), min(int(records), right.size))
 
 
 def assess_groups(

@@ -21,6 +21,9 @@ RESAMPLES = 200
 MIN_CLEAN = 1 / 3
 """A record whose label is less likely right is worth nothing."""
 
+_UNSEEN = 0.05
+"""A share of bad records is excluded where finding none would have had less than this chance: the rule of three."""
+
 _ROUNDS = 100
 _FIRST_GUESS = 0.1
 _MOST_WRONG = 0.95
@@ -75,8 +78,8 @@ def clean_share_interval(
 ) -> tuple[float, float]:
     """A 95 % bootstrap interval of the clean share: how far the few trusted records and the draw may mislead it.
 
-    It covers chance, not the method's own error: good records unlike the trusted ones count as bad. Raises as
-    `calibrated_trust`.
+    It covers chance, not the method's own error: good records unlike the trusted ones count as bad. It is never
+    narrower than `with_unseen` allows. Raises as `calibrated_trust`.
     """
     shares = []
     for _ in range(resamples):
@@ -85,7 +88,23 @@ def clean_share_interval(
         calibration: LabelCalibration = calibrate(right.at(trusted), wrong.each_of(trusted, len(right)))
         shares.append(1.0 - label_noise(calibration.log_odds(drawn), drawn.sides)[1])
     low, high = np.percentile(shares, [2.5, 97.5])
-    return float(low), float(high)
+    return with_unseen(float(low), float(high), min(len(offer), len(right)))
+
+
+def with_unseen(low: float, high: float, count: int) -> tuple[float, float]:
+    """Widen a bootstrap interval of a share to what `count` scores can exclude: the rule of three, exactly.
+
+    A bootstrap draws only what was seen, so that at 0 or 1 its interval has no width. Of `count` scores without one
+    bad record, up to `1 - 0.05^(1 / count)`, about `3 / count`, of all may still be bad. Raises ValueError for no
+    scores.
+
+    >>> [round(end, 3) for end in with_unseen(1.0, 1.0, 100)], with_unseen(0.4, 0.6, 100)
+    ([0.97, 1.0], (0.4, 0.6))
+    """
+    if count < 1:
+        raise ValueError("an interval rests on at least one score")
+    surely = float(_UNSEEN ** (1 / count))
+    return min(float(low), surely), max(float(high), 1.0 - surely)
 
 
 def label_noise(log_odds: Floats, sides: Floats, *, rounds: int = _ROUNDS) -> tuple[Floats, float]:

@@ -5,6 +5,7 @@ the AUC that the purchase will bring: that depends on what the records hold besi
 show. Not here: the choice itself (`selection`).
 """
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -166,7 +167,7 @@ def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored
         )
     elif clean_share < WORTHWHILE:
         warnings.append(
-            f"Much of the offer seems bad (trust {clean_share:.0%}, between {low:.0%} and {high:.0%}): "
+            f"Much of the offer seems bad (trust {clean_share:.0%}, {interval_text(low, high)}): "
             "from such offers even what is chosen rarely makes a model better than it was"
         )
     telling = _telling(right, wrong)
@@ -177,10 +178,22 @@ def warnings_of_offer(clean_share: float, low: float, high: float, right: Scored
         )
     if high >= NEARLY_CLEAN and not is_undecided:
         warnings.append(
-            f"Random is as good: the offer may be clean (trust {clean_share:.0%}, between {low:.0%} and "
-            f"{high:.0%}); records bought unseen would serve as well, but for duplicates"
+            f"Random is as good: the offer may be clean (trust {clean_share:.0%}, {interval_text(low, high)}); "
+            "records bought unseen would serve as well, but for duplicates"
         )
     return warnings
+
+
+def interval_text(low: float, high: float) -> str:
+    """An interval of a share in words: `at least` its lower end, rounded down, where the upper end is all of it.
+
+    >>> interval_text(0.9925, 1.0), interval_text(0.4, 0.62)
+    ('at least 99%', 'between 40% and 62%')
+    """
+    if round(100 * high) >= 100:
+        # A little more first: 0.29 * 100 is less than 29.
+        return f"at least {math.floor(100 * low + 1e-9)}%"
+    return f"between {low:.0%} and {high:.0%}"
 
 
 def _telling(right: Scored, wrong: Scored) -> float:

@@ -57,7 +57,7 @@ def test_that_a_dispute_would_cost_more_than_it_brings_is_told_once(
     for _ in range(3):
         with pytest.raises(InsufficientFunds):
             parties.buyer.step()
-    assert len([event for event in world.told if "cheating is cheap here" in event.text]) == 1
+    assert len([event for event in world.told if "if the gas price doubles, a dispute costs more" in event.text]) == 1
     parties.close()
 
 

@@ -26,7 +26,7 @@ from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.buyer.purchase import Purchase
 from blindfair.agents.buyer.question import Private, ask
 from blindfair.agents.buyer.selecting import BEFORE_PAYMENT, Selecting
-from blindfair.agents.buyer.valuer import ChecksAsked, Choice, Valuer
+from blindfair.agents.buyer.valuer import ChecksAsked, ChecksListing, Choice, Valuer
 from blindfair.agents.context import AgentContext
 from blindfair.agents.evaluation.preprocessing import holds_texts
 from blindfair.agents.policy import BuyerPolicy
@@ -323,6 +323,8 @@ class Buyer(Agent):
         replaced. Raises OfferTooSmall, before anything is drawn, where no purchase that the budget pays for could be
         audited.
         """
+        if isinstance(self._valuer, ChecksListing):
+            self._valuer.check_listing(listing.manifest)
         made = "fine-tunes the base model on your texts, and " if holds_texts(listing.manifest) else ""
         self.tell(PROGRESS, f"{made}makes the query")
         question = self._valuer.question(listing.manifest)

@@ -1,23 +1,26 @@
 """A buyer's base model that the seller does not hold: whether it may travel, and its bytes (PROTOCOL 4.1)."""
 
+from collections.abc import Sequence
+
 from blindfair.influence.text import BaseModel
 from blindfair.influence.text.base_files import SentBase
 from blindfair.protocol.errors import MessageTooLarge, UnusableModel
 from blindfair.protocol.messages.evaluation import BASE_PART_LIMIT
+from blindfair.protocol.quantities import Digest
 
 _HINT = "agree with the seller on a common base model, which then need not travel; nothing was asked"
 
 
-def check_travels(base: BaseModel, sent: SentBase | None) -> None:
-    """Check that the buyer lets its base model travel, and that a request can hold it.
+def check_travels(base: BaseModel, sent: SentBase | None, held: Sequence[Digest]) -> None:
+    """Check that the buyer lets its base model travel, and that a request can hold it; the seller has those `held`.
 
     Raises UnusableModel, MessageTooLarge.
     """
     if sent is None:
         raise UnusableModel(
             "The seller does not hold this base model, but takes any that is sent",
-            expected="a base model that the listing names, or `send_base_model`",
-            found=base.digest.hex()[:16],
+            expected=f"{' or '.join(each.hex() for each in held)}, or `send_base_model`",
+            found=base.digest.hex(),
             hint="`send_base_model` sends the seller the whole model; nothing was asked",
         )
     _check_size(sent.size)

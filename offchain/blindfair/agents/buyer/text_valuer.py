@@ -90,7 +90,7 @@ class TextValuer:
         listed = listed_texts(manifest)
         listed.check_base(self._base.digest)
         if self._travels(listed):
-            check_travels(self._base, self._sent_base)
+            check_travels(self._base, self._sent_base, listed.base_models)
         if (listed.label is None) != (self._train[1] is None):
             raise LabelUnusable(
                 "The listing and the buyer's own texts differ in having a label",
@@ -103,6 +103,10 @@ class TextValuer:
                 check_classes(listed.label, listed.classes, labels)
         if self._adapter is not None:
             check_adapter(self._base, len(listed.classes), self._adapter)
+
+    def check_listing(self, manifest: Manifest) -> None:
+        """See `ChecksListing`. Raises as `check_fits`."""
+        self.check_fits(manifest)
 
     def valuation(self, manifest: Manifest) -> TextValuation:
         """Model, queries and trusted scores; the same each time. Raises what `prepare_text_valuation` raises."""

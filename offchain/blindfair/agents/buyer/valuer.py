@@ -114,6 +114,15 @@ class Valuer(Protocol):
 
 
 @runtime_checkable
+class ChecksListing(Protocol):
+    """A valuer that can tell at once whether a listing fits the buyer's own records and model."""
+
+    def check_listing(self, manifest: Manifest) -> None:
+        """Raises what ends the trade before any work where the listing cannot be asked."""
+        ...
+
+
+@runtime_checkable
 class ChecksAsked(Protocol):
     """A valuer that can tell whether a request that was made before is about its model."""
 

@@ -94,7 +94,10 @@ class OrderCalls:
             dispute = wallet.cost_of(Gas(2 * ACCEPT + dispute_gas(offer.chunk_size)))
             if not self._is_told and offer.token == ETHER and offer.price + offer.bond < dispute:
                 self._is_told = True
-                self._buyer.tell("warning", "a dispute would cost more gas than it brings back: cheating is cheap here")
+                self._buyer.tell(
+                    "warning",
+                    "if the gas price doubles, a dispute costs more gas than it brings back: cheating is cheap then",
+                )
             wallet.check_means(offer.token, self._means, max(self._policy.gas_reserve, dispute), self._what)
             self._hand_to_watcher()
         try:

@@ -197,7 +197,8 @@ def evaluate(
             metavar="BITS",
             help="Of tables and images: bits of each record's score that you ask for, 1 to 32, and one more for its "
             "class; at 32 both are exact. The listing says how many it tells. Refused with --text-column: texts ask "
-            "for 3, or fewer where the listing tells fewer.",
+            "for 4, without labels for 2 of the contrast with damaged texts too, or fewer where the listing tells "
+            "fewer.",
         ),
     ] = SCORE_BITS,
     release_on_chain: Annotated[
@@ -246,7 +247,10 @@ def evaluate(
             help="Write what `blindfair watch` needs of each order into this folder, before the order is paid.",
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Pay the listing's fee without being asked.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Pay the listing's fee without being asked, up to half of the budget."),
+    ] = False,
     private: Private = False,
     poll: Poll = POLL,
     json_file: JsonFile = None,
@@ -362,11 +366,14 @@ def export(
     resumed: BuyerResumed,
     to: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="The CSV file to write, or FILE.jsonl for JSON Lines; of images a folder."),
+        typer.Option(
+            metavar="FILE",
+            help="The CSV file to write, or FILE.jsonl for JSON Lines; of images a folder, of files a new one.",
+        ),
     ],
     json_file: JsonFile = None,
 ) -> None:
-    """Write the bought records as CSV or as JSON Lines, or images as npy."""
+    """Write the bought records as CSV or as JSON Lines, images as npy, or files as they were."""
     from blindfair.cli.buyer.running import run_export
 
     run_export(resumed, to, Output(json_file))

@@ -15,26 +15,34 @@ from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.words import counted
 
+_LARGE = 2
+"""A fee of more than one part in so many of the budget is not agreed to by `--yes` alone."""
+
 
 def agreed_fee(cost: EvaluationCost, options: PurchaseOptions, screen: PartyScreen, *, confirmed: bool) -> Wei:
     """Show what the evaluation tells and costs, and return the most to pay for it: by option, or by the answer.
 
-    With `confirmed` the listing's fee is agreed to, within the budget. Where nobody can be asked for it, only a free
-    evaluation is asked. Raises InvalidOption, before anything is asked, where the evaluation is never free and its fee
-    is not agreed to.
+    With `confirmed` the listing's fee is agreed to, up to half of the budget. Where nobody can be asked for it, only a
+    free evaluation is asked. Raises InvalidOption, before anything is asked, where the evaluation is never free and its
+    fee is not agreed to, and where `confirmed` would agree to more than half of the budget.
     """
     prices, stated = options.prices, options.max_fee
     decided = confirmed or stated is not None or not cost.fee
     lines = screen.lines if decided else screen.notices
-    lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices, stated)}")
     budget = prices.parse(options.budget, "budget")
-    larger = f"begin in another directory with {paying(cost.fee, budget, prices)}" if cost.fee > budget else None
+    lines.item("tells", f"this evaluation tells {bits_text(cost)}; {_price_text(cost, prices, stated, budget)}")
+    larger = (
+        f"repeat the command in the same directory with {paying(cost.fee, budget, prices)}"
+        if cost.fee > budget
+        else None
+    )
     if stated is not None or not cost.fee:
         return _agreed(stated or Wei(0), cost, prices, larger)
     if cost.fee > budget:
         screen.notices.item("fee", f"that is more than the budget: {_without(cost)}", style="yellow")
         return _agreed(Wei(0), cost, prices, larger)
     if confirmed:
+        _check_share(cost.fee, budget, prices)
         return cost.fee
     if not sys.stdin.isatty():
         lines.item("fee", f"nobody can be asked whether to pay it (--fee, --yes): {_without(cost)}")
@@ -55,6 +63,23 @@ def _agreed(fee: Wei, cost: EvaluationCost, prices: Money, hint: str | None = No
         found=f"at most {prices.show(fee)}; nothing was asked",
         hint=hint or f"repeat the command in the same directory with {paying(cost.fee, cost.fee, prices)}",
     )
+
+
+def _check_share(fee: Wei, budget: Wei, prices: Money) -> None:
+    """Raises InvalidOption for a fee of more than half of the budget, which leaves little to buy records with."""
+    if _LARGE * fee > budget:
+        raise InvalidOption(
+            f"The fee is {_share_text(fee, budget)} of the budget, and only --yes agrees to it",
+            expected=f"at most half of the budget, {prices.show(Wei(budget // _LARGE))}",
+            found=f"{prices.show(fee)}; nothing was asked",
+            hint=f"repeat the command in the same directory with {paying(fee, fee, prices)} to pay it all the same, or "
+            "with a larger `budget`",
+        )
+
+
+def _share_text(fee: Wei, budget: Wei) -> str:
+    share = 100 * fee / budget
+    return f"{share:.0f} %" if share >= 1 else "less than 1 %"
 
 
 def bits_text(cost: EvaluationCost) -> str:
@@ -85,10 +110,12 @@ def cost_document(evaluated: Evaluated) -> Document:
     }
 
 
-def _price_text(cost: EvaluationCost, prices: Money, stated: Wei | None) -> str:
+def _price_text(cost: EvaluationCost, prices: Money, stated: Wei | None, budget: Wei) -> str:
     if not cost.fee:
         return "the listing asks no fee"
     fee = f"{prices.show(cost.fee)}, credited against a purchase"
+    if cost.fee <= budget:
+        fee += f" (the fee is {_share_text(cost.fee, budget)} of the budget)"
     price = (
         f"free of charge if the listing has free bits left, else at most {fee}"
         if cost.may_be_free

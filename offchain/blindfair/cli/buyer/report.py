@@ -38,6 +38,7 @@ from blindfair.cli.party.again import again
 from blindfair.influence.arrays import Floats
 from blindfair.influence.written import unread_columns
 from blindfair.pricing.forecast import LOSS_UNITS, NATS
+from blindfair.pricing.worth import interval_text
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import NodeFailure, OfferTooSmall, WrongContract
 from blindfair.protocol.fields import hex_text
@@ -46,6 +47,9 @@ from blindfair.protocol.parts import credited_price
 from blindfair.protocol.quantities import Address, Gas, ListingId, Wei
 from blindfair.protocol.units import Units
 from blindfair.protocol.words import counted
+
+TEXT_UNIT = "cosines of row and query times the query's size"
+"""Of scores of texts: their rows are of length 1."""
 
 _NOTHING_ANNOUNCED = AnnouncedFindings()
 
@@ -152,8 +156,8 @@ def scored(units: Units) -> str:
 def evaluation_document(
     evaluated: Evaluated, choice: Choice, scores: Floats, refused: OfferTooSmall | None
 ) -> Document:
-    """Scores in the unit of the label's loss, positive = helpful; what they advise, and on what that rests. `refused`
-    says why that will not be bought, if it will not."""
+    """Scores in the unit of the label's loss, of texts in `TEXT_UNIT`, positive = helpful; what they advise, and on
+    what that rests. `refused` says why that will not be bought, if it will not."""
     low, median, high = (float(value) for value in np.percentile(scores, [0, 50, 100]))
     return {
         "can_be_audited": refused is None and not evaluated.units.is_total,
@@ -201,8 +205,8 @@ def show_evaluation(
     lines.item("told", f"{bits_text(cost)}; {paid_text(evaluated, prices)}")
     lines.item(
         "trust",
-        f"{numbers['clean_share']:.0%} of the offer looks as good as your own records, between "
-        f"{numbers['clean_share_low']:.0%} and {numbers['clean_share_high']:.0%}",
+        f"{numbers['clean_share']:.0%} of the offer looks as good as your own records, "
+        f"{interval_text(numbers['clean_share_low'], numbers['clean_share_high'])}",
     )
     left = (
         f", of which {prices.show(credited_price(choice.price, evaluated.fee))} are left to pay"
@@ -213,7 +217,7 @@ def show_evaluation(
     if choice.records:
         lines.item(
             "worth",
-            f"{numbers['clean_expected']:.0%} of these are expected to be good: {numbers['good_net']:,.0f} more good "
+            f"{_expected_text(numbers)} of these are expected to be good: {numbers['good_net']:,.0f} more good "
             "than bad ones",
         )
     if choice.forecast is not None:
@@ -227,8 +231,16 @@ def show_evaluation(
         lines.item("but", f"this will not be bought. {with_flags(str(refused))}", style="yellow")
 
 
+def _expected_text(numbers: Mapping[str, float]) -> str:
+    """The expected share of good records. Scores never show that it is all: then what the whole offer surely has."""
+    expected = numbers["clean_expected"]
+    return f"{expected:.0%}" if round(100 * expected) < 100 else interval_text(numbers["clean_share_low"], 1.0)
+
+
 def _score_unit(manifest: Manifest) -> str:
-    if manifest.preprocessing is None or holds_texts(manifest):
+    if holds_texts(manifest):
+        return TEXT_UNIT
+    if manifest.preprocessing is None:
         return NATS
     return LOSS_UNITS[listed_schema(manifest).label_kind]
 

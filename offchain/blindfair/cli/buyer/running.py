@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from blindfair.agents.store.journal import read_journal
-from blindfair.agents.store.steps import REQUEST, WRITTEN
+from blindfair.agents.store.steps import LISTING, RECEIVED, REQUEST, WRITTEN
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.connection import connect, read_deployment
@@ -30,13 +30,15 @@ from blindfair.cli.party.money import money_of
 from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import begin, check_one_way, is_begun, load, resumed_settings, save
 from blindfair.cli.password import read_password
-from blindfair.cli.targets import check_file_target, check_folder_target
+from blindfair.cli.targets import check_file_target, check_folder_target, check_new_folder
 from blindfair.http.catalogue import fetch_manifests
 from blindfair.http.wire import service_url
 from blindfair.influence.images.images import read_images
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.messages import Listing, read
 from blindfair.protocol.quantities import ETHER, Address, ListingId
+from blindfair.protocol.records import RecordEncoding
 from blindfair.protocol.signing import Domain
 
 
@@ -160,7 +162,7 @@ def run_evaluate(
         begun.directory,
         replace(settings, options=options.found(event.listing, event.seller)),
         _copies(paths, options.tables),
-        lambda before, wanted: _with_other_fee(before, wanted, begun.directory),
+        lambda before, wanted: _with_other_amounts(before, wanted, begun.directory),
     )
     # Imported here: torch and its like take seconds, and what is wrong with the options is told before.
     from blindfair.cli.buyer.purchase import show_scores
@@ -203,12 +205,29 @@ def _begun(directory: Path) -> ListingId | None:
     return load(directory, BuyerOptions).options.purchase.listing_id
 
 
-def _with_other_fee(begun: BuyerSettings, wanted: BuyerSettings, directory: Path) -> BuyerSettings:
-    """Return the begun settings, with the `--fee` given now unless a request was made with the other."""
-    fee = wanted.options.purchase.fee
-    if fee is None or _was_asked(directory):
+def _with_other_amounts(begun: BuyerSettings, wanted: BuyerSettings, directory: Path) -> BuyerSettings:
+    """Return the begun settings, with `--budget` and `--fee` as given now unless a request was made with others."""
+    before, now = begun.options.purchase, wanted.options.purchase
+    if _was_asked(directory) or before.prices != now.prices:
         return begun
-    return replace(begun, options=replace(begun.options, purchase=replace(begun.options.purchase, fee=fee)))
+    purchase = replace(before, budget=now.budget, fee=before.fee if now.fee is None else now.fee)
+    return replace(begun, options=replace(begun.options, purchase=purchase))
+
+
+def _sells_files(directory: Path, settings: BuyerSettings) -> bool:
+    """Whether the listing is of files, as far as it was read: False before. Raises JournalVersion, JournalDamaged."""
+    journal = read_journal(directory / "journal.sqlite")
+    if journal is None:
+        return False
+    try:
+        data = journal.get(RECEIVED.of(LISTING))
+    finally:
+        journal.close()
+    if data is None:
+        return False
+    place = settings.deployment
+    listing = read(data, domain=Domain(place.chain_id, place.address))[1]
+    return isinstance(listing, Listing) and listing.manifest.encoding is RecordEncoding.BYTES
 
 
 def _was_asked(directory: Path) -> bool:
@@ -280,6 +299,8 @@ def _resumed(resumed: Resumed, target: Path | None, option: str) -> BuyerSetting
     tables = settings.options.tables
     if target is not None and isinstance(tables, TableOptions) and tables.images:
         check_folder_target(target, option)
+    elif target is not None and _sells_files(resumed.directory, settings):
+        check_new_folder(target, option)
     elif target is not None:
         check_file_target(target, option)
     save(resumed.directory, settings)

@@ -128,8 +128,8 @@ class TextPreprocessing:
         if base not in self.base_models and not self.any_base_model:
             raise UnusableModel(
                 "The seller does not hold this base model",
-                expected=" or ".join(each.hex()[:16] for each in self.base_models),
-                found=base.hex()[:16],
+                expected=" or ".join(each.hex() for each in self.base_models),
+                found=base.hex(),
                 hint="score with a base model that the listing names",
             )
 

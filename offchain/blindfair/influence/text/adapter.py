@@ -40,6 +40,14 @@ _PLAIN: dict[str, tuple[JsonValue, ...]] = {
 """Fields that change what an adapter computes, and the values at which they do not. Some ways to begin a LoRA
 (`init_lora_weights`) change the base's own weights."""
 
+_HARMLESS = frozenset({
+    "auto_mapping", "base_model_name_or_path", "corda_config", "ensure_weight_tying", "eva_config", "exclude_modules",
+    "inference_mode", "layers_pattern", "layers_to_transform", "loftq_config", "lora_alpha", "lora_dropout",
+    "megatron_config", "megatron_core", "modules_to_save", "peft_version", "qalora_group_size", "r", "revision",
+    "target_modules", "task_type",
+})  # fmt: skip
+"""Fields that say how an adapter was trained, or what its tensors say themselves."""
+
 
 def read_adapter(directory: Path) -> Difference:
     """The difference in a folder of an adapter. Raises FileMissing, UnusableModel."""
@@ -52,6 +60,14 @@ def read_adapter(directory: Path) -> Difference:
                 found=ascii(config[name])[:80],
                 hint="train a plain LoRA",
             )
+    unknown = [name for name in config if name not in _HARMLESS and name not in _PLAIN and config[name]]
+    if unknown:
+        raise UnusableModel(
+            "The adapter has a field that is not known, and may compute otherwise",
+            expected="no field but those of a plain LoRA, unless it is null, false or empty",
+            found=ascii(f"{unknown[0]} = {config[unknown[0]]}")[:80],
+            hint="train a plain LoRA, or take the field out if it says nothing of what is computed",
+        )
     with unusable("The config of the adapter cannot be used"):
         fields = Fields({name: config[name] for name in ("lora_alpha", "r") if name in config}, CONFIG_FILE)
         r, alpha = fields.integer("r", 1, RANK_LIMIT), fields.number("lora_alpha")
@@ -69,7 +85,15 @@ def read_adapter(directory: Path) -> Difference:
             tensors[name.removeprefix(_PREFIX)] = tensor.numpy()
         else:
             raise UnusableModel("The adapter has a tensor that is not known", expected=f"{_PREFIX}...", found=name)
-    return Difference(tensors, Lora(r, alpha, sides["A"], sides["B"]))
+    lora = Lora(r, alpha, sides["A"], sides["B"])
+    if not tensors and not any(up.any() for up in lora.up.values()):
+        raise UnusableModel(
+            "The adapter changes nothing: all its matrices lora_B are zero",
+            expected="an adapter that was trained",
+            found=f"{len(lora.up)} layers as they were begun",
+            hint="train the adapter, or leave `adapter` out: the base model scores alike",
+        )
+    return Difference(tensors, lora)
 
 
 def write_adapter(difference: Difference, directory: Path, *, transposed: bool) -> None:

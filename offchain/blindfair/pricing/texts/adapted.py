@@ -30,8 +30,16 @@ TRIED = 512
 _SURELY = 3.0
 """Standard errors by which an adapter may make own texts no worse."""
 
+_HELPS = 2.0
+"""Standard errors by which an adapter has to make own texts better, or the buyer is warned before it asks."""
+
 _HEAD = (f"{HEAD}.weight", f"{HEAD}.bias")
 _HINT = "name the base model that the adapter was trained on, or leave `adapter` out"
+
+_NO_HELP = (
+    "the adapter does not clearly help on your own texts: you would show it to the seller without a gain; leave "
+    "`adapter` out in another directory"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,9 +144,11 @@ def adapted_model(
             found=f"one that rises by {-gain:.4f} +- {error:.4f} nats",
             hint="train a head on the listing's classes in its order" if classes else _HINT,
         )
-    measured = f"the loss of training texts is {gain:.4f} +- {error:.4f} nats below that of {over}"
+    moves = "falls" if gain >= 0 else "rises"
+    measured = f"the loss of training texts {moves} by {abs(gain):.4f} +- {error:.4f} nats against {over}"
     reads = "" if not classes else f"; its head reads the {'pooler' if model.pooling != MEAN else 'mean of a window'}"
-    return AdaptedModel(model, (f"asks at the adapted model: {measured}{reads}", *shown))
+    helps = () if gain > _HELPS * error else (_NO_HELP,)
+    return AdaptedModel(model, (f"asks at the adapted model: {measured}{reads}", *helps, *shown))
 
 
 def _check_finite(losses: Floats) -> None:

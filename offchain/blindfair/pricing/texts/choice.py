@@ -18,7 +18,7 @@ from blindfair.influence.arrays import Floats
 from blindfair.pricing.domain_trust import domain_trust
 from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.texts.valuation import TextValuation
-from blindfair.pricing.trust import calibrated_trust
+from blindfair.pricing.trust import calibrated_trust, with_unseen
 
 MIN_GOOD = 1 / 3
 """A text that is less likely good is not wanted, unless it is at least half as likely as the best one."""
@@ -80,7 +80,9 @@ def share_interval(
         scores = different[:, drawn], valuation.trusted[:, trusted], valuation.damaged[:, trusted]
         shares.append(trust_by(*scores, labelled=_is_labelled(valuation)).share * part)
     low, high = np.quantile(shares, (0.025, 0.975))
-    return float(low), float(high)
+    # Copies count as bad without a doubt: only the share of different texts is uncertain.
+    least, most = with_unseen(low / part, high / part, min(different.shape[1], valuation.trusted.shape[1]))
+    return least * part, most * part
 
 
 def _is_labelled(valuation: TextValuation) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from blindfair.api.amounts import show_ether
+from blindfair.cli.buyer.report import TEXT_UNIT
 from blindfair.cli.demo.cases import TradeResult
 from blindfair.cli.demo.results import show_knowledge, show_scores, show_trades
 from blindfair.cli.demo.texts.prepared import WANTED, PreparedTexts
@@ -40,7 +41,7 @@ def _show_worth(
     honest = reviewed.honest
     lines.blank()
     lines.headline("What it was worth")
-    show_scores(lines, honest, "positive = helpful, cosines of row and query times the query's size")
+    show_scores(lines, honest, f"positive = helpful, {TEXT_UNIT}")
     lines.item("", f"the buyer {reviewed.direction}")
     alike = honest.choice.numbers["clean_share"]
     offered = reviewed.offered.get(job.wanted_source, 0) / honest.records
