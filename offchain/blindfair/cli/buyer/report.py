@@ -49,7 +49,7 @@ from blindfair.protocol.units import Units
 from blindfair.protocol.words import counted
 
 TEXT_UNIT = "cosines of row and query times the query's size"
-"""Of scores of texts: their rows are of length 1."""
+"""The unit of scores of texts: their rows are of length 1."""
 
 _NOTHING_ANNOUNCED = AnnouncedFindings()
 
