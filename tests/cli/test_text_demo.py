@@ -87,7 +87,7 @@ def text_demo(tmp_path_factory: pytest.TempPathFactory) -> TextDemo:
 def test_each_case_ends_as_that_of_a_table(case: str, text_demo: TextDemo) -> None:
     trade, fee = text_demo.trade(case), text_demo.document["scores"]["fee_wei"]
     price, bond = trade["price_wei"], trade["bond_wei"]
-    assert trade["final"] == ENDINGS[case]
+    assert trade["final"] == ENDINGS[case], trade["error"]
     # An evaluation of texts is free of charge: its six bits are within what is told free.
     assert fee == 0 < bond
     gain = bond if trade["final"] == "Refunded" else -price
