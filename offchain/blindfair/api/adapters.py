@@ -25,33 +25,21 @@ _SMALLER = "train a LoRA of a lower rank, or of fewer layers"
 
 def adapter_files(folder: Path) -> Mapping[str, bytes]:
     """The bytes of both files by name, to be copied. Raises FileMissing, and UnusableModel where they are too long."""
-    found = {}
-    for name in ADAPTER_FILES:
-        path = folder / name
-        if not path.is_file():
-            pickled = (folder / "adapter_model.bin").exists() and path.suffix == ".safetensors"
-            raise FileMissing(
-                f"The adapter in {folder} cannot be used: A file is missing",
-                expected=name,
-                found="adapter_model.bin" if pickled else "no such file" if folder.is_dir() else "no such folder",
-                hint=_HINT,
-            )
-        size = path.stat().st_size
-        if size > ADAPTER_LIMIT:
-            raise _too_large(folder, name, size)
-        try:
-            found[name] = path.read_bytes()
-        except OSError as error:
-            raise FileMissing(
-                f"The adapter in {folder} cannot be used: A file cannot be read", expected=name, found=error.strerror
-            ) from error
-    return found
+    _check_files(folder)
+    try:
+        return {name: (folder / name).read_bytes() for name in ADAPTER_FILES}
+    except OSError as error:
+        raise FileMissing(
+            f"The adapter in {folder} cannot be used: A file cannot be read",
+            expected=" and ".join(ADAPTER_FILES),
+            found=error.strerror,
+        ) from error
 
 
 def load_adapter(folder: Path) -> "Difference":
     """Read the adapter in a folder. Raises FileMissing, and UnusableModel where it is no plain LoRA, is larger than
     travels, or holds numbers that are not finite, with the folder named."""
-    adapter_files(folder)
+    _check_files(folder)
     # Imported here: torch takes seconds, and tables need none of it.
     from blindfair.influence.text.adapter import read_adapter
 
@@ -78,6 +66,23 @@ def check_fits_base(folder: Path, base: "BaseModel", adapter: "Difference", *, l
         check_adapter(base, classes, adapter)
     except UnusableModel as error:
         raise _unusable(folder, error, error.hint) from error
+
+
+def _check_files(folder: Path) -> None:
+    """Check that both files are there, and no longer than travels. Raises FileMissing, UnusableModel."""
+    for name in ADAPTER_FILES:
+        path = folder / name
+        if not path.is_file():
+            pickled = (folder / "adapter_model.bin").exists() and path.suffix == ".safetensors"
+            raise FileMissing(
+                f"The adapter in {folder} cannot be used: A file is missing",
+                expected=name,
+                found="adapter_model.bin" if pickled else "no such file" if folder.is_dir() else "no such folder",
+                hint=_HINT,
+            )
+        size = path.stat().st_size
+        if size > ADAPTER_LIMIT:
+            raise _too_large(folder, name, size)
 
 
 def _unusable(folder: Path, error: UnusableModel, hint: str) -> UnusableModel:
