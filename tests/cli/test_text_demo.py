@@ -34,8 +34,14 @@ from blindfair.protocol.quantities import Wei
 STEPS = 3
 """Steps of fine-tuning of the small demo."""
 
-BUDGET = 64
-"""Texts that the small demo's buyer can pay: a sample of 30 is bought first."""
+WANTED_TEXTS, NONSENSE_TEXTS, OTHER_TEXTS = 90, 30, 40
+OFFERED = WANTED_TEXTS + NONSENSE_TEXTS + OTHER_TEXTS
+
+BUDGET = 80
+"""Texts that the small demo's buyer can pay. Half of the chosen ones are a sample bought first, of 30 at least.
+
+Noise decides how many are chosen: there are more wanted ones than the buyer can pay, so that 60 are surely chosen.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,11 +62,11 @@ class TextDemo:
 def few() -> PreparedTexts:
     options = DemoOptions(modality=TEXT, budget=Wei(BUDGET * PRICE_PER_RECORD), divisions=2)
     whole = prepare_texts(options)
-    wanted = [each for each in whole.offer if each.source == WANTED][:60]
-    nonsense = [each for each in whole.offer if each.source in NONSENSE][:30]
-    others = [each for each in whole.offer if each.kind == "Brown"][:40]
-    mixed = np.random.default_rng(0).permutation(130)
+    wanted = [each for each in whole.offer if each.source == WANTED][:WANTED_TEXTS]
+    nonsense = [each for each in whole.offer if each.source in NONSENSE][:NONSENSE_TEXTS]
+    others = [each for each in whole.offer if each.kind == "Brown"][:OTHER_TEXTS]
     offer = [*wanted, *nonsense, *others]
+    mixed = np.random.default_rng(0).permutation(OFFERED)
     return replace(whole, offer=tuple(offer[place] for place in mixed), own=whole.own, test=whole.test[:20])
 
 
@@ -119,8 +125,8 @@ def test_neither_party_sees_a_source(text_demo: TextDemo) -> None:
 @pytest.mark.deep
 def test_what_was_bought_is_counted_by_source(text_demo: TextDemo) -> None:
     sources = text_demo.document["sources"]
-    assert (sources["offered"][WANTED], sources["offered"]["Brown"]) == (60, 40)
-    assert sum(sources["offered"].values()) == 130
+    assert (sources["offered"][WANTED], sources["offered"]["Brown"]) == (WANTED_TEXTS, OTHER_TEXTS)
+    assert sum(sources["offered"].values()) == OFFERED
     bought = [json.loads(line) for line in text_demo.files["bought.jsonl"].decode().splitlines()]
     assert sum(sources["bought"].values()) == len(bought) == text_demo.trade("honest")["price_wei"] // PRICE_PER_RECORD
     assert {each["record"]: each["text"] for each in bought} == {
@@ -135,7 +141,7 @@ def test_what_was_bought_is_counted_by_source(text_demo: TextDemo) -> None:
 def test_scores_are_those_of_the_rows(text_demo: TextDemo) -> None:
     scores = text_demo.document["scores"]
     assert scores["as_committed"] is True
-    assert scores["records"] == 130 and 5.99 < scores["bits_per_record"] <= 6
+    assert scores["records"] == OFFERED and 5.99 < scores["bits_per_record"] <= 6
     assert 0.8 < scores["spearman_float64"] < 1
     assert text_demo.document["audit"]["passed"] is True
 
@@ -143,7 +149,7 @@ def test_scores_are_those_of_the_rows(text_demo: TextDemo) -> None:
 @pytest.mark.deep
 def test_the_worth_is_a_loss_of_each_way_of_buying(text_demo: TextDemo) -> None:
     utility = text_demo.document["utility"]
-    assert (utility["seeds"], utility["texts_affordable"], utility["wanted_texts"]) == (2, BUDGET, 60)
+    assert (utility["seeds"], utility["texts_affordable"], utility["wanted_texts"]) == (2, BUDGET, WANTED_TEXTS)
     assert 0 < utility["texts_bought"] <= BUDGET
     losses = {arm: utility[f"test_loss_{arm}"] for arm in ("base", "own", "random", "by_score", "wanted")}
     assert all(0 < loss < 12 for loss in losses.values())
@@ -151,7 +157,7 @@ def test_the_worth_is_a_loss_of_each_way_of_buying(text_demo: TextDemo) -> None:
         low, high = utility[f"gain_over_{over}_ci95"]
         assert (low + high) / 2 == pytest.approx(losses[over] - losses["by_score"])
         assert f"95 % interval {low:+.4f} to {high:+.4f}" in text_demo.shown
-    assert utility["wanted_share_offered"] == pytest.approx(60 / 130)
+    assert utility["wanted_share_offered"] == pytest.approx(WANTED_TEXTS / OFFERED)
 
 
 @pytest.mark.deep
