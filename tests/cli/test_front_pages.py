@@ -50,6 +50,7 @@ def demo_of_the_pages(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     return ended
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("page", [README, FIRST_TRADE], ids=lambda page: page.name)
 def test_what_a_page_quotes_of_the_demo_is_printed(page: Path, demo_of_the_pages: Ended) -> None:
     quoted, printed = quoted_lines(page), demo_of_the_pages.out + demo_of_the_pages.err
