@@ -17,6 +17,7 @@ from web3.exceptions import MethodUnavailable, Web3RPCError
 from web3.types import BlockData
 
 from blindfair.chain.embedded import EMBEDDED_CHAIN_ID, GENESIS_TIME, EmbeddedChain
+from blindfair.chain.embedded_backend import BLOCK_TIME
 from blindfair.protocol.errors import (
     BlindfairError,
     InsufficientFunds,
@@ -337,6 +338,22 @@ def test_calls_cost_nothing_and_estimates_suffice() -> None:
     assert chain.web3.eth.get_block("latest")["gasUsed"] < estimate
     assert trade.exchange.free_balance(trade.seller.address, trade.offer.token) == 0
     assert trade.exchange.order(trade.offer.struct_hash()).state.name == "REFUNDED"
+
+
+def test_an_answer_is_another_after_each_change_of_the_chain() -> None:
+    chain = EmbeddedChain()
+    eth, somebody = chain.web3.eth, chain.web3.to_checksum_address(SOMEBODY)
+    seen = []
+    for amount in (1, 2):
+        assert eth.get_block("latest") == eth.get_block("latest")
+        seen.append((eth.get_balance(somebody), eth.block_number, eth.get_block("latest")["timestamp"]))
+        chain.fund(SOMEBODY, Wei(amount))
+    chain.advance(Seconds(100))
+    seen.append((eth.get_balance(somebody), eth.block_number, eth.get_block("latest")["timestamp"]))
+    (_, first, began), (_, second, later), (_, third, end) = seen
+    assert [balance for balance, _, _ in seen] == [0, 1, 3]
+    assert (second, third) == (first + 1, first + 3)
+    assert (later, end) == (began + BLOCK_TIME, began + 2 * BLOCK_TIME + 100)
 
 
 def test_only_what_a_node_for_strangers_offers_is_there() -> None:

@@ -277,6 +277,7 @@ def test_after_a_fork_only_signatures_for_the_new_chain_count(
     signature = world.sign(offer)
     assert error(world, offer, signature) is None
     monkeypatch.setattr(world.chain._backend.chain, "chain_id", 7)
+    world.chain.mine(1)
     new = Domain(7, old.contract)
     assert world.exchange.domain_separator() == new.typed({"Nothing": []}, {}).header
     assert world.read("hashOffer", offer) == offer.struct_hash()
@@ -292,6 +293,7 @@ def test_an_order_keeps_its_number_through_a_fork(ether_world: World, monkeypatc
     world, sale = ether_world, ether_world.sale()
     world.bring_to(OrderState.LOCKED, sale)
     monkeypatch.setattr(world.chain._backend.chain, "chain_id", 7)
+    world.chain.mine(1)
     assert world.refusal(address_of(world.seller), world.exchange.reveal(sale.offer, sale.key)) is None
 
 

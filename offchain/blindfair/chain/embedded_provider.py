@@ -20,6 +20,8 @@ from blindfair.chain.provider import READS
 _NOBODY = "0x" + "00" * 20
 """Who calls when nobody is named, as with any node."""
 
+_REMEMBERED = 1_000
+"""Answers that are kept while no block is made."""
 
 _Marks = str | Sequence[str] | None
 
@@ -51,9 +53,13 @@ class Provider(EthereumTesterProvider):
     global_ccip_read_enabled = False
 
     def __init__(self, backend: Backend, submit: Callable[[bytes], bytes], lock: threading.RLock) -> None:
-        super().__init__(Tester(backend))
+        tester = Tester(backend)
+        super().__init__(tester)
+        self._tester = tester
         self._submit = submit
         self._lock = lock
+        self._head = b""
+        self._answers: dict[tuple[str, str], RPCResponse] = {}
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """Answer like a node: a result, or an error object with code, message and, for a revert, data."""
@@ -62,18 +68,28 @@ class Provider(EthereumTesterProvider):
                 return self._send(params)
             if method not in READS:
                 return _error(-32601, f"the method {method} does not exist")
-            if method in ("eth_call", "eth_estimateGas") and params[0].get("from") is None:
-                params = [{**params[0], "from": _NOBODY}, *params[1:]]
-            try:
-                return super().make_request(method, params)
-            except CallFailed as failure:
-                if failure.data is None:
-                    return _error(-32000, str(failure))
-                return _error(3, "execution reverted", "0x" + failure.data.hex())
-            except BlockNotFound as error:
-                return _error(-32000, f"header not found: {error}")
-            except (ValidationError, TesterValidationError) as error:
-                return _error(-32000, str(error))
+            # Agents ask the same again and again, and what a chain answers follows from its newest block.
+            head = self._tester.backend.chain.header.parent_hash
+            if head != self._head or len(self._answers) == _REMEMBERED:
+                self._head, self._answers = head, {}
+            asked = (method, repr(params))
+            if asked not in self._answers:
+                self._answers[asked] = self._read(method, params)
+            return self._answers[asked].copy()
+
+    def _read(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        if method in ("eth_call", "eth_estimateGas") and params[0].get("from") is None:
+            params = [{**params[0], "from": _NOBODY}, *params[1:]]
+        try:
+            return super().make_request(method, params)
+        except CallFailed as failure:
+            if failure.data is None:
+                return _error(-32000, str(failure))
+            return _error(3, "execution reverted", "0x" + failure.data.hex())
+        except BlockNotFound as error:
+            return _error(-32000, f"header not found: {error}")
+        except (ValidationError, TesterValidationError) as error:
+            return _error(-32000, str(error))
 
     def _send(self, params: Any) -> RPCResponse:
         try:
