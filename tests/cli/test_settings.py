@@ -62,9 +62,12 @@ EVALUATE = {
 
 OF_TEXTS: dict[str, dict[str, str]] = {
     "list": {"--text-column": "t", "--base-model": "m", "--window": "64", "--max-windows": "2"},
-    "evaluate": {"--text-column": "t", "--base-model": "m", "--adapter": "a"},
+    "evaluate": {"--text-column": "t", "--base-model": "m"},
 }
 """Options that are for texts, and go together."""
+
+INSTEAD: dict[str, dict[str, str]] = {"list": {}, "evaluate": {"--adapter": "a", "--fine-tuned": "f"}}
+"""Options that are for texts, and exclude one another."""
 
 FLAGS_OF_TEXTS: dict[str, tuple[str, ...]] = {
     "list": ("--any-base-model",),
@@ -129,7 +132,7 @@ def test_every_option_is_tried_here_or_kept_elsewhere(command: str) -> None:
     app, tried = COMMANDS[command]
     found: Any = typer.main.get_command(app)
     options = {option for parameter in found.commands[command].params for option in parameter.opts}
-    of_texts = {*OF_TEXTS[command], *FLAGS_OF_TEXTS[command]}
+    of_texts = {*OF_TEXTS[command], *INSTEAD[command], *FLAGS_OF_TEXTS[command]}
     assert options == set(tried) | of_texts | (options & (PLACES | TABLES | OF_ONE_RUN))
     assert not set(tried) & (PLACES | TABLES | OF_ONE_RUN)
 
@@ -161,6 +164,9 @@ def test_every_option_of_texts_is_stored_and_comes_back_unchanged(command: str, 
     assert read_back(plain) == plain
     for option, value in OF_TEXTS[command].items():
         other = with_texts({option: value + "1"})
+        assert read_back(other) == other != plain
+    for option, value in INSTEAD[command].items():
+        other = with_texts({option: value})
         assert read_back(other) == other != plain
     for flag in FLAGS_OF_TEXTS[command]:
         other = with_texts({}, flag)
