@@ -197,7 +197,7 @@ def test_the_limit_of_a_request_is_that_of_the_seller(tmp_path: Path) -> None:
         load_fine_tuned(folder, BaseModel.load(base))
 
 
-def test_a_base_model_that_travels_leaves_room_for_the_changed_layers(base: Path) -> None:
+def test_changed_layers_count_beside_a_base_model_that_travels(base: Path) -> None:
     held, most = BaseModel.load(base), 504 * 2**20 // 4
     check_travels(held, SentBase(base), (), Difference({LAYER: np.zeros(most // 2, np.float32)}))
     with pytest.raises(MessageTooLarge, match="together are larger"):

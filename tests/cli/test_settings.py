@@ -44,6 +44,7 @@ LIST = {
     "--disclosure": "total", "--dispute-window": "100", "--evaluation-fee": "0.5", "--exclude": "a",
     "--file-column": "f", "--files": "f",
     "--free-share": "0.1", "--label": "b", "--label-kind": "count", "--licence": "another", "--max-bonds": "2",
+    "--max-memory": "2",
     "--name": "another", "--never-score": "a", "--opened-records": "30", "--opened-share": "0.5", "--own-models": None,
     "--pay-to": OTHER,
     "--price-per-record": "0.5", "--reveal-window": "100", "--score": "a", "--text": "a", "--token": TOKEN,
