@@ -61,6 +61,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "both": (lambda: listing(never_score=["a"], score=["a"]), "a column of --score"),
     "nothing left": (lambda: listing(never_score=["a", "b", "c"]), "--score COLUMN"),
     "max_bonds": (lambda: listing(max_bonds="-1"), "--max-bonds"),
+    "max_memory": (lambda: listing(max_memory=-1.0), "--max-memory"),
     "text": (lambda: listing(text=["z"]), "--text"),
     "two ways": (lambda: purchase(train=table()), "--own, or --train and --validation"),
     "model": (lambda: purchase(model="oracle"), "--model"),

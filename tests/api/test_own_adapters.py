@@ -16,7 +16,7 @@ import tiny_bases
 from tiny_bases import build, write
 
 from blindfair.agents.context import Event
-from blindfair.api.adapters import ADAPTER_FILES, ADAPTER_LIMIT, load_adapter
+from blindfair.api.adapters import ADAPTER_FILES, DIFFERENCE_LIMIT, load_adapter
 from blindfair.api.buying import make_purchase
 from blindfair.api.listing import make_listing
 from blindfair.api.local_market import LocalMarket
@@ -153,7 +153,7 @@ def without_b(found: dict[str, Any]) -> dict[str, Any]:
 
 def huge(folder: Path) -> None:
     with (folder / WEIGHTS_FILE).open("r+b") as file:
-        file.truncate(ADAPTER_LIMIT + 1)
+        file.truncate(DIFFERENCE_LIMIT + 1)
 
 
 def pickled(folder: Path) -> None:

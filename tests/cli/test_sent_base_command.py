@@ -1,4 +1,5 @@
-"""`seller list --any-base-model` and `buyer evaluate --send-base-model`: what is told, and what travels."""
+"""`seller list --any-base-model` and `buyer evaluate --send-base-model`: what is told, what travels, and what a
+seller's `--max-memory` refuses."""
 
 import json
 from pathlib import Path
@@ -9,19 +10,20 @@ from test_text_commands import OWN, TERMS, TEXTS, lines_of
 from tiny_bases import build, write
 
 from blindfair.influence.text import BaseModel
-from blindfair.protocol.errors import UnusableModel
+from blindfair.protocol.errors import Refused, UnusableModel
 
 
 def test_a_base_model_travels_by_command(testnet: LocalChain, tmp_path: Path, inside: Inside) -> None:
     held, mine = (write(build(kind), tmp_path / kind) for kind in ("llama", "gpt2"))
-    accounts = {name: testnet.party(tmp_path / name) for name in ("seller", "buyer", "careful")}
+    accounts = {name: testnet.party(tmp_path / name) for name in ("seller", "buyer", "careful", "poor")}
     place: list[object] = ["--mail", tmp_path / "mail", "--rpc", testnet.url, "--deployment", testnet.deployment]
     place += ["--password-file", tmp_path / "password"]
     listed = inside(
         "seller", "list", "--directory", tmp_path / "seller", *place,
         "--records", lines_of(TEXTS, tmp_path / "t.jsonl"), "--opened-share", "0.5", "--opened-records", "60",
         "--text-column", "text", "--base-model", held, "--any-base-model", "--bits", "6",
-        "--buyer", accounts["buyer"], "--buyer", accounts["careful"], *TERMS, "--json", tmp_path / "listing.json",
+        *(word for name in ("buyer", "careful", "poor") for word in ("--buyer", accounts[name])), *TERMS,
+        "--max-memory", "0.0001", "--json", tmp_path / "listing.json",
     )  # fmt: skip
     assert listed.code == 0, listed.err
     assert "or any that a buyer sends" in " ".join((listed.out + listed.err).split())
@@ -44,6 +46,11 @@ def test_a_base_model_travels_by_command(testnet: LocalChain, tmp_path: Path, in
         assert "sends the request" not in careful.err and "fine-tunes" not in careful.err
         whole = "".join(careful.err.split())
         assert all(BaseModel.load(each).digest.hex() in whole for each in (held, mine))
+        poor = evaluate("poor", "--send-base-model")
+        assert poor.code == Refused.exit_code, poor.err
+        assert "takes too much: memory" in " ".join(poor.err.split())
+    with shell(f"{serving} --max-memory 4", tmp_path, tmp_path / "again.told") as process:
+        wait_for("serves", tmp_path / "again.told", process)
         done = evaluate("buyer", "--send-base-model", "--json", tmp_path / "evaluation.json")
         assert done.code == 0, done.err
     told = " ".join(done.err.split())

@@ -14,6 +14,7 @@ from command import COMMAND, Ended, Inside
 from local_chain import LocalChain, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
 
+from blindfair.agents.policy import SellerPolicy
 from blindfair.api.connection import connect
 from blindfair.api.listing_options import ListingOptions
 from blindfair.cli.party.settings import SETTINGS, load
@@ -105,6 +106,20 @@ def test_the_limit_of_bonds_is_changed_while_serving_and_remembered(pair: Pair) 
     assert load(pair.home / "seller", ListingOptions).options.policy().max_bonds == 25 * 10**17
     assert pair.inside("seller", "resume", *pair.common("seller"), *more).code == 0
     assert pair.settings("seller")["options"]["max_bonds"] == "2.5"
+
+
+def test_the_limit_of_memory_is_changed_while_serving_and_remembered(pair: Pair) -> None:
+    before = pair.settings("seller")
+    assert load(pair.home / "seller", ListingOptions).options.policy().max_memory == SellerPolicy().max_memory == 2**32
+    for wrong in ("0", "-1", "nan", "1e9"):
+        pair.inside("seller", "resume", *pair.common("seller"), "--max-memory", wrong).failed(
+            InvalidOption, "--max-memory"
+        )
+    assert pair.settings("seller") == before
+    more = ("--poll", "0.1", "--json", "-")
+    assert pair.inside("seller", "resume", *pair.common("seller"), *more, "--max-memory", "0.5").code == 0
+    assert pair.settings("seller")["options"] == {**before["options"], "max_memory": 0.5}
+    assert load(pair.home / "seller", ListingOptions).options.policy().max_memory == 2**29
 
 
 def test_a_seller_without_a_folder_has_its_mail_in_its_directory(pair: Pair) -> None:

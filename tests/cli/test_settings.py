@@ -44,6 +44,7 @@ LIST = {
     "--disclosure": "total", "--dispute-window": "100", "--evaluation-fee": "0.5", "--exclude": "a",
     "--file-column": "f", "--files": "f",
     "--free-share": "0.1", "--label": "b", "--label-kind": "count", "--licence": "another", "--max-bonds": "2",
+    "--max-memory": "2",
     "--name": "another", "--never-score": "a", "--opened-records": "30", "--opened-share": "0.5", "--own-models": None,
     "--pay-to": OTHER,
     "--price-per-record": "0.5", "--reveal-window": "100", "--score": "a", "--text": "a", "--token": TOKEN,
@@ -62,9 +63,12 @@ EVALUATE = {
 
 OF_TEXTS: dict[str, dict[str, str]] = {
     "list": {"--text-column": "t", "--base-model": "m", "--window": "64", "--max-windows": "2"},
-    "evaluate": {"--text-column": "t", "--base-model": "m", "--adapter": "a"},
+    "evaluate": {"--text-column": "t", "--base-model": "m"},
 }
 """Options that are for texts, and go together."""
+
+INSTEAD: dict[str, dict[str, str]] = {"list": {}, "evaluate": {"--adapter": "a", "--fine-tuned": "f"}}
+"""Options that are for texts, and exclude one another."""
 
 FLAGS_OF_TEXTS: dict[str, tuple[str, ...]] = {
     "list": ("--any-base-model",),
@@ -129,7 +133,7 @@ def test_every_option_is_tried_here_or_kept_elsewhere(command: str) -> None:
     app, tried = COMMANDS[command]
     found: Any = typer.main.get_command(app)
     options = {option for parameter in found.commands[command].params for option in parameter.opts}
-    of_texts = {*OF_TEXTS[command], *FLAGS_OF_TEXTS[command]}
+    of_texts = {*OF_TEXTS[command], *INSTEAD[command], *FLAGS_OF_TEXTS[command]}
     assert options == set(tried) | of_texts | (options & (PLACES | TABLES | OF_ONE_RUN))
     assert not set(tried) & (PLACES | TABLES | OF_ONE_RUN)
 
@@ -161,6 +165,9 @@ def test_every_option_of_texts_is_stored_and_comes_back_unchanged(command: str, 
     assert read_back(plain) == plain
     for option, value in OF_TEXTS[command].items():
         other = with_texts({option: value + "1"})
+        assert read_back(other) == other != plain
+    for option, value in INSTEAD[command].items():
+        other = with_texts({option: value})
         assert read_back(other) == other != plain
     for flag in FLAGS_OF_TEXTS[command]:
         other = with_texts({}, flag)

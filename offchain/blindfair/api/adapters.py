@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 """The files that are read, and copied into a buyer's directory under these names."""
 
-ADAPTER_LIMIT = SellerPolicy().max_sealed_message - 4 * ENTRY_LIMIT - 2**25
-"""Bytes of an adapter's weights in single precision: what a seller takes in one message, less the largest projection
-and 32 MiB for the encrypted query."""
+DIFFERENCE_LIMIT = SellerPolicy().max_sealed_message - 4 * ENTRY_LIMIT - 2**25
+"""Bytes of a fine-tuned model's difference from its base in single precision: what a seller takes in one message, less
+the largest projection and 32 MiB for the encrypted query."""
 
 _HINT = "take a folder that the library peft wrote with save_pretrained()"
 _SMALLER = "train a LoRA of a lower rank, or of fewer layers"
@@ -47,7 +47,7 @@ def load_adapter(folder: Path) -> "Difference":
         found = read_adapter(folder)
     except UnusableModel as error:
         raise _unusable(folder, error, _HINT) from error
-    if 4 * found.size > ADAPTER_LIMIT:
+    if 4 * found.size > DIFFERENCE_LIMIT:
         raise _too_large(folder, ADAPTER_FILES[1], 4 * found.size)
     return found
 
@@ -58,12 +58,12 @@ def check_fits_base(folder: Path, base: "BaseModel", adapter: "Difference", *, l
     Raises UnusableModel with the folder named.
     """
     from blindfair.influence.text.architectures import HEAD
-    from blindfair.pricing.texts.adapted import check_adapter
+    from blindfair.pricing.texts.adapted import check_fits
 
     head = adapter.tensors.get(f"{HEAD}.weight")
     classes = 0 if not labelled else 2 if head is None or head.ndim != 2 else len(head)
     try:
-        check_adapter(base, classes, adapter)
+        check_fits(base, classes, adapter)
     except UnusableModel as error:
         raise _unusable(folder, error, error.hint) from error
 
@@ -74,14 +74,15 @@ def _check_files(folder: Path) -> None:
         path = folder / name
         if not path.is_file():
             pickled = (folder / "adapter_model.bin").exists() and path.suffix == ".safetensors"
+            is_whole = (folder / "model.safetensors").is_file()
             raise FileMissing(
                 f"The adapter in {folder} cannot be used: A file is missing",
                 expected=name,
                 found="adapter_model.bin" if pickled else "no such file" if folder.is_dir() else "no such folder",
-                hint=_HINT,
+                hint="this is the folder of a whole model: name it with `fine_tuned`" if is_whole else _HINT,
             )
         size = path.stat().st_size
-        if size > ADAPTER_LIMIT:
+        if size > DIFFERENCE_LIMIT:
             raise _too_large(folder, name, size)
 
 
@@ -93,7 +94,7 @@ def _unusable(folder: Path, error: UnusableModel, hint: str) -> UnusableModel:
 def _too_large(folder: Path, name: str, size: int) -> UnusableModel:
     return UnusableModel(
         f"The adapter in {folder} cannot be used: {name} is larger than what a request can carry",
-        expected=f"at most {ADAPTER_LIMIT:,} bytes in single precision",
+        expected=f"at most {DIFFERENCE_LIMIT:,} bytes in single precision",
         found=f"{size:,}",
         hint=_SMALLER,
     )

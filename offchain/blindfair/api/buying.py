@@ -63,6 +63,7 @@ def make_purchase(
     show_query: bool = False,
     adapter: Path | str | None = None,
     send_base_model: bool = False,
+    fine_tuned: Path | str | None = None,
 ) -> PreparedPurchase:
     """Read the buyer's own records, and make of them what values a listing. Nothing is asked yet.
 
@@ -75,13 +76,15 @@ def make_purchase(
     With `text_column` the records are texts, in a file, a frame or a folder of `.txt` files; half of `own` trains then.
     `base_model` is the folder of the model that both parties hold, and `label` may be left out. `adapter` is the folder
     of the buyer's own fine-tuned model, as a LoRA that the library peft wrote: texts are scored by it, and **the seller
-    sees its weights**. With `send_base_model` the whole base model is sent to a seller that does not hold it, if the
-    listing takes any.
+    sees its weights**. `fine_tuned` is the same of a whole model's folder, of which the layers that differ from the
+    base model are sent, at most 160 MiB. With `send_base_model` the whole base model is sent to a seller that does not
+    hold it, if the listing takes any.
 
     Images are a pair of arrays `(images, labels)`, an npy file or a folder of such files (docs/how-to/sell-images.md).
 
     Raises what `read_table` and `read_images` raise, InvalidOption for arguments out of range or another
-    mixture of tables, FileMissing and UnusableModel for a base model or an adapter that cannot be used.
+    mixture of tables, FileMissing and UnusableModel for a base model, an adapter or a fine-tuned model that cannot be
+    used.
     """
     purchase = PurchaseOptions.from_arguments({**locals(), "listing": None}, prices=money)
     purchase.check()
@@ -92,14 +95,15 @@ def make_purchase(
     images = any(map(holds_images, given.values()))
     options = own_options(
         label, text_column, base_model, exclude, seed, text,
-        images=images, show_query=show_query, adapter=adapter, send_base_model=send_base_model,
+        images=images, show_query=show_query, adapter=adapter, fine_tuned=fine_tuned,
+        send_base_model=send_base_model,
     )  # fmt: skip
     check_asks_texts(options, purchase)
     if isinstance(options, OwnTexts):
         base, difference, texts = options.checked(given)
         valuer = ListingTextValuer(
             base, texts, purchase, seed, before_asking,
-            show_query=show_query, adapter=difference, sent_base=options.sent_base(),
+            show_query=show_query, fine_tuned=difference, sent_base=options.sent_base(),
         )  # fmt: skip
         return PreparedPurchase(valuer, purchase.policy(), valuer.base_models)
     return PreparedPurchase(ListingValuer(options.read(given), options, purchase, before_asking), purchase.policy())

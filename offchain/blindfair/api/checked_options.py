@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from blindfair.api.defaults import NAMED_BITS, UNNAMED_BITS
+from blindfair.api.defaults import MAX_MEMORY_GIB, NAMED_BITS, UNNAMED_BITS
 from blindfair.influence.label import LabelKind
 from blindfair.protocol.errors import InvalidOption
 
@@ -30,6 +30,19 @@ def checked_bits(bits: int, *, is_named: bool) -> int:
             hint=f"up to {UNNAMED_BITS} where anybody is answered, up to {NAMED_BITS} with `buyers`",
         )
     return bits
+
+
+def checked_memory(gib: float) -> int:
+    """The bytes that one request may take at once, of GiB that a person gave. Raises InvalidOption."""
+    # NaN is in no range.
+    if not 0 < gib <= 2**20:
+        raise InvalidOption(
+            "`max_memory` is out of range",
+            expected="more than 0, in GiB",
+            found=gib,
+            hint=f"{MAX_MEMORY_GIB} if the option is left out",
+        )
+    return int(gib * 2**30)
 
 
 def label_kind_of(name: str | None) -> LabelKind | None:

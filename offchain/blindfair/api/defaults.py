@@ -42,6 +42,9 @@ MODELS = ("logistic", "mlp", "cnn")
 TABLE_MODELS = ("logistic", "mlp")
 """Models that learn tables."""
 
+MAX_MEMORY_GIB = 4.0
+"""Memory that one request may take of a seller's machine, in GiB: that of the default `SellerPolicy`."""
+
 WINDOW = 128
 """Tokens of a text that a model reads at once."""
 

@@ -8,7 +8,16 @@ from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.amounts import IN_ETHER, Money
-from blindfair.api.defaults import BITS, DISCLOSED_SHARE, DISCLOSURE, FILE_COLUMN, FREE_SHARE, MAX_WINDOWS, WINDOW
+from blindfair.api.defaults import (
+    BITS,
+    DISCLOSED_SHARE,
+    DISCLOSURE,
+    FILE_COLUMN,
+    FREE_SHARE,
+    MAX_MEMORY_GIB,
+    MAX_WINDOWS,
+    WINDOW,
+)
 from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.lists import check_lists, check_source
 from blindfair.api.stream_options import streamed
@@ -74,6 +83,7 @@ def make_listing(
     dispute_window: int = 86400,
     chunk_size: int = 1024,
     max_bonds: str = "1",
+    max_memory: float = MAX_MEMORY_GIB,
     pay_to: str | None = None,
 ) -> PreparedListing:
     """Read a table and make a listing of it. Nothing is published yet.
@@ -148,6 +158,7 @@ def make_listing(
         dispute_window=dispute_window,
         chunk_size=chunk_size,
         max_bonds=max_bonds,
+        max_memory=max_memory,
         pay_to=pay_to,
         without_copies=without_copies,
         own_models=own_models,

@@ -14,12 +14,13 @@ from blindfair.api.amounts import Money
 from blindfair.api.checked_options import (
     check_no_table,
     checked_bits,
+    checked_memory,
     checked_share,
     label_kind_of,
     needed_label,
     some_names,
 )
-from blindfair.api.defaults import DISCLOSED_SHARE, FILE_COLUMN, check_disclosure
+from blindfair.api.defaults import DISCLOSED_SHARE, FILE_COLUMN, MAX_MEMORY_GIB, check_disclosure
 from blindfair.api.file_options import DATA, listed_files
 from blindfair.api.image_options import image_preprocessing, listed_images, measured_image_bits
 from blindfair.api.information import default_fee, free_bits_of, min_fee
@@ -61,7 +62,7 @@ class ListingOptions:
     `record_count` is how many records are listed, once the table was read. `label_kind` says how the label is read
     (`influence.label`); without it the label's values decide. `images` says that the records are images. `files` is
     the folder of the files that the table's `file_column` names, which are sold with their rows. `stream` says that the
-    table is read record by record; `table` takes its survey."""
+    table is read record by record; `table` takes its survey. `max_memory` is what one request may take, in GiB."""
 
     ROLE: ClassVar[str] = "seller"
 
@@ -102,6 +103,7 @@ class ListingOptions:
     files: str | None = None
     file_column: str = FILE_COLUMN
     stream: bool = False
+    max_memory: float = MAX_MEMORY_GIB
 
     def to_document(self) -> Document:
         """Return the options for the settings."""
@@ -190,6 +192,7 @@ class ListingOptions:
             buyers=frozenset(parse_address(buyer, "buyers") for buyer in self.buyers) if self.buyers else None,
             pay_to=None if self.pay_to is None else parse_address(self.pay_to, "pay_to"),
             max_bonds=self.prices.parse(self.max_bonds, "max_bonds"),
+            max_memory=checked_memory(self.max_memory),
             max_sealed_message=(self.texts or SellerPolicy()).max_sealed_message,
         )
 
@@ -209,11 +212,8 @@ class ListingOptions:
 
         Raises InvalidOption for names that are no columns, for the label, and where no column would be left.
         """
-        for option, names in (
-            ("never_score", self.never_score),
-            ("score", self.score),
-            ("categorical", self.categorical),
-        ):
+        named = {"never_score": self.never_score, "score": self.score, "categorical": self.categorical}
+        for option, names in named.items():
             unknown = sorted(set(names) - set(table.columns))
             if unknown:
                 raise InvalidOption(

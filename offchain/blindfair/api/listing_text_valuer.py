@@ -36,7 +36,7 @@ class ListingTextValuer:
         before_asking: Callable[[Manifest], None] = lambda _: None,
         *,
         show_query: bool = False,
-        adapter: Difference | None = None,
+        fine_tuned: Difference | None = None,
         sent_base: SentBase | None = None,
     ) -> None:
         """`before_asking` is told of the manifest right before a question is made, the only time in a trade."""
@@ -46,7 +46,7 @@ class ListingTextValuer:
         self._seed = seed
         self._before_asking = before_asking
         self._show_query = show_query
-        self._adapter = adapter
+        self._fine_tuned = fine_tuned
         self._sent_base = sent_base
         self._made: TextValuer | None = None
 
@@ -115,7 +115,7 @@ class ListingTextValuer:
                 bits=DEFAULT_BITS if sum(DEFAULT_BITS) <= most else (max(1, most - 1), 1) if most > 1 else (1,),
                 good_record_value=self._purchase.good_record_value,
                 show_query=self._show_query,
-                adapter=self._adapter,
+                fine_tuned=self._fine_tuned,
                 sent_base=self._sent_base,
             )
         return self._made

@@ -1,5 +1,5 @@
 """The buyer's own texts: one source, divided into training and validation, or one for each; its base model, and its
-adapter.
+own fine-tuned model.
 
 Not here: what values a listing by them (`listing_text_valuer`), and tables (`own_records`).
 """
@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blindfair.api.adapters import ADAPTER_FILES, adapter_files, check_fits_base, load_adapter
+from blindfair.api.adapters import adapter_files, check_fits_base, load_adapter
 from blindfair.api.base_models import check_label_fits, check_readable, load_base
 from blindfair.api.checked_options import NOT_TEXTS, needed_label
 from blindfair.api.defaults import DISCLOSURE, MAX_WINDOWS, MODELS, SCORE_BITS, WINDOW
+from blindfair.api.fine_tuned import (
+    CHANGED_FILE,
+    KEPT_MODELS,
+    changed_layers_file,
+    load_changed_layers,
+    load_fine_tuned,
+)
 from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.corpus.corpus import Corpus, read_corpus
@@ -38,8 +45,8 @@ Labelled = tuple[Sequence[str], Sequence[Cell] | None]
 @dataclass(frozen=True, slots=True)
 class OwnTexts:
     """How the buyer's texts are read, the folder of its base model, whether the seller may see the query's directions,
-    the folder of the buyer's LoRA adapter, if the seller may see that, and whether the base model may travel to a
-    seller that does not hold it."""
+    the folder of the buyer's LoRA adapter or of its fine-tuned model, if the seller may see that, and whether the base
+    model may travel to a seller that does not hold it."""
 
     column: str
     label: str | None
@@ -48,6 +55,7 @@ class OwnTexts:
     show_query: bool = False
     adapter: str | None = None
     send_base_model: bool = False
+    fine_tuned: str | None = None
 
     def read(self, sources: Mapping[str, Path | str | Frame | ImageSource]) -> tuple[Labelled, Labelled]:
         """Read one source named `OWN`, or two named `TRAIN` and `VALIDATION`.
@@ -59,7 +67,7 @@ class OwnTexts:
     def checked(
         self, sources: Mapping[str, Path | str | Frame | ImageSource]
     ) -> "tuple[BaseModel, Difference | None, tuple[Labelled, Labelled]]":
-        """Load base model and adapter and read the texts as `read` does, and check that they can score each of them.
+        """Load base model and fine-tuned model, read the texts as `read` does, and check that these can be scored.
 
         Raises what `base`, `difference` and `read` raise, UnusableModel for an adapter of another base, LabelUnusable
         for a label that the base model does not learn, and UnusableText naming a record.
@@ -70,13 +78,13 @@ class OwnTexts:
         from blindfair.influence.text import TextWindows
 
         check_label_fits(base, self.label)
-        adapter = self.difference()
-        if adapter is not None and self.adapter is not None:
-            check_fits_base(Path(self.adapter), base, adapter, labelled=self.label is not None)
+        difference = self.difference(base)
+        if difference is not None and self.adapter is not None:
+            check_fits_base(Path(self.adapter), base, difference, labelled=self.label is not None)
         for corpus in read.values():
             # Before they are divided: a person counts the records of a file.
             check_readable(base, corpus.texts(), TextWindows(WINDOW, MAX_WINDOWS))
-        return base, adapter, divided
+        return base, difference, divided
 
     def _divided(self, read: Mapping[str, Corpus]) -> tuple[Labelled, Labelled]:
         if OWN not in read:
@@ -103,9 +111,14 @@ class OwnTexts:
         """Load the base model. Raises what `load_base` raises."""
         return load_base(Path(self.base_model))
 
-    def difference(self, copied_to: Path | None = None) -> "Difference | None":
-        """Read the adapter, or its copy in a folder; None without one. Raises what `load_adapter` raises."""
-        return None if self.adapter is None else load_adapter(copied_to or Path(self.adapter))
+    def difference(self, base: "BaseModel", copied_to: Path | None = None) -> "Difference | None":
+        """How the buyer's fine-tuned model differs from the base, by its own folder or by what a folder keeps of it;
+        None without one. Raises what `load_adapter` and `load_fine_tuned` raise."""
+        if self.adapter is not None:
+            return load_adapter(copied_to or Path(self.adapter))
+        if self.fine_tuned is None:
+            return None
+        return load_fine_tuned(Path(self.fine_tuned), base) if copied_to is None else load_changed_layers(copied_to)
 
     def sent_base(self) -> "SentBase | None":
         """The base model as it travels; None if it may not."""
@@ -114,8 +127,15 @@ class OwnTexts:
         return SentBase(Path(self.base_model)) if self.send_base_model else None
 
     def copies(self) -> Mapping[str, bytes]:
-        """The files to keep besides the texts, by name: the adapter's. Raises what `adapter_files` raises."""
-        return {} if self.adapter is None else adapter_files(Path(self.adapter))
+        """The files to keep besides the texts, by name: the adapter's, or one of changed layers.
+
+        Raises what `adapter_files`, `load_base` and `load_fine_tuned` raise.
+        """
+        if self.adapter is not None:
+            return adapter_files(Path(self.adapter))
+        if self.fine_tuned is None:
+            return {}
+        return {CHANGED_FILE: changed_layers_file(load_fine_tuned(Path(self.fine_tuned), self.base()))}
 
 
 def own_options(
@@ -130,11 +150,12 @@ def own_options(
     show_query: bool = False,
     adapter: Path | str | None = None,
     send_base_model: bool = False,
+    fine_tuned: Path | str | None = None,
 ) -> TableOptions | OwnTexts:
     """Return how the buyer's records are read: as texts if `text_column` is given, as `images`, or else as a table.
 
-    Raises InvalidOption for texts without a base model, for a table with one or without a label, and for what is no
-    text with `show_query`, `adapter` or `send_base_model`.
+    Raises InvalidOption for texts without a base model, for a table with one or without a label, for what is no text
+    with `show_query`, `adapter`, `fine_tuned` or `send_base_model`, and for both `adapter` and `fine_tuned`.
     """
     if text_column is None:
         if show_query:
@@ -144,7 +165,11 @@ def own_options(
                 found="none",
                 hint="leave the option out: of other records no request shows the query",
             )
-        for name, is_given in (("adapter", adapter is not None), ("send_base_model", send_base_model)):
+        for name, is_given in (
+            ("adapter", adapter is not None),
+            ("fine_tuned", fine_tuned is not None),
+            ("send_base_model", send_base_model),
+        ):
             if is_given:
                 raise InvalidOption(
                     f"`{name}` is for texts",
@@ -177,13 +202,28 @@ def own_options(
             found="none",
             hint="the listing names the base models that its seller holds",
         )
-    folder = None if adapter is None else str(Path(adapter).resolve())
-    return OwnTexts(text_column, label, str(Path(base_model).resolve()), seed, show_query, folder, send_base_model)
+    if adapter is not None and fine_tuned is not None:
+        raise InvalidOption(
+            "A request asks at one model",
+            expected="`adapter` or `fine_tuned`",
+            found="both",
+            hint="leave one of them out",
+        )
+    return OwnTexts(
+        column=text_column,
+        label=label,
+        base_model=str(Path(base_model).resolve()),
+        seed=seed,
+        show_query=show_query,
+        adapter=None if adapter is None else str(Path(adapter).resolve()),
+        send_base_model=send_base_model,
+        fine_tuned=None if fine_tuned is None else str(Path(fine_tuned).resolve()),
+    )
 
 
 def own_sources(names: Iterable[str], directory: Path) -> dict[str, Path]:
     """The copies of the buyer's own records among all copied files of its directory."""
-    return {name: directory / name for name in names if name not in ADAPTER_FILES}
+    return {name: directory / name for name in names if name not in KEPT_MODELS}
 
 
 def _check_of_images(exclude: Sequence[str], text: Sequence[str]) -> None:

@@ -123,6 +123,14 @@ MaxBonds = Annotated[
         help="The most that the bonds of all open offers may come to from now on, instead of what it was before.",
     ),
 ]
+MaxMemory = Annotated[
+    float | None,
+    typer.Option(
+        "--max-memory",
+        metavar="GIB",
+        help="The most memory of this machine that one request may take from now on, instead of what it was before.",
+    ),
+]
 Announce = Annotated[
     bool,
     typer.Option(
@@ -262,6 +270,7 @@ class Serving:
     watch_packages: WatchPackages = None
     limit: Limit = None
     max_bonds: MaxBonds = None
+    max_memory: MaxMemory = None
 
 
 _GROUPS = (Begun, BuyerBegun, Resumed, BuyerResumed, Serving)

@@ -93,7 +93,7 @@ def tuned(base: BaseModel, steps: int) -> Difference:
 
 def valuer(base: BaseModel, adapter: Difference | None) -> TextValuer:
     train, validation = ((tiny_bases.texts(40, seed, longest=40), None) for seed in (12, 13))
-    return TextValuer(base, train, validation, pricing=UNIFORM, seed=0, adapter=adapter)
+    return TextValuer(base, train, validation, pricing=UNIFORM, seed=0, fine_tuned=adapter)
 
 
 @pytest.mark.parametrize("other", ["another adapter", pytest.param("none", marks=pytest.mark.deep)])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from blindfair.influence.text import BaseModel
+from blindfair.influence.text import BaseModel, Difference
 from blindfair.influence.text.base_files import SentBase
 from blindfair.protocol.errors import MessageTooLarge, UnusableModel
 from blindfair.protocol.messages.evaluation import BASE_PART_LIMIT
@@ -11,8 +11,11 @@ from blindfair.protocol.quantities import Digest
 _HINT = "agree with the seller on a common base model, which then need not travel; nothing was asked"
 
 
-def check_travels(base: BaseModel, sent: SentBase | None, held: Sequence[Digest]) -> None:
-    """Check that the buyer lets its base model travel, and that a request can hold it; the seller has those `held`.
+def check_travels(
+    base: BaseModel, sent: SentBase | None, held: Sequence[Digest], fine_tuned: Difference | None = None
+) -> None:
+    """Check that the buyer lets its base model travel, and that a request can hold it beside the difference of its
+    fine-tuned model; the seller has those `held`.
 
     Raises UnusableModel, MessageTooLarge.
     """
@@ -23,7 +26,15 @@ def check_travels(base: BaseModel, sent: SentBase | None, held: Sequence[Digest]
             found=base.digest.hex(),
             hint="`send_base_model` sends the seller the whole model; nothing was asked",
         )
-    _check_size(sent.size)
+    size, more = sent.size, 0 if fine_tuned is None else 4 * fine_tuned.size
+    _check_size(size)
+    if size + more > BASE_PART_LIMIT:
+        raise MessageTooLarge(
+            "The base model and your fine-tuned model together are larger than what a request can carry",
+            expected=f"at most {BASE_PART_LIMIT:,} bytes",
+            found=f"{size:,} and {more:,}",
+            hint="name the whole fine-tuned model as `base_model` in another directory; nothing was asked",
+        )
 
 
 def packed(base: BaseModel, sent: SentBase) -> bytes:

@@ -18,7 +18,7 @@ from blindfair.influence.text.scoring import class_codes
 from blindfair.pricing.functions import PricingFunction
 from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.selection import Method, select
-from blindfair.pricing.texts.adapted import asked_difference, check_adapter
+from blindfair.pricing.texts.adapted import asked_difference, check_fits, named_form
 from blindfair.pricing.texts.choice import share_interval, text_trust
 from blindfair.pricing.texts.delivered import DeliveredRepetition, compared_places, delivered_repetition
 from blindfair.pricing.texts.repetition import check_repetition
@@ -47,7 +47,7 @@ class TextValuer:
     repeatable. `bits` are those of the score and of the contrast with damaged texts, 1 ... 32 each; one number asks for
     no contrast. `method` is the order in which wanted texts are bought, the most trusted first by default.
     `good_record_value` is what one more good text is worth to the buyer, if it says so. With `show_query` the query's
-    directions are put into the projection, which the seller sees (docs/explanation/privacy.md). `adapter` is how the
+    directions are put into the projection, which the seller sees (docs/explanation/privacy.md). `fine_tuned` is how the
     buyer's own fine-tuned model differs from the base: texts are scored there, and the seller sees it. `sent_base` is
     the base model as it travels to a seller that does not hold it and takes any; without it, it does not.
     """
@@ -64,7 +64,7 @@ class TextValuer:
         method: Method = Method.TOP,
         good_record_value: Wei | None = None,
         show_query: bool = False,
-        adapter: Difference | None = None,
+        fine_tuned: Difference | None = None,
         sent_base: SentBase | None = None,
     ) -> None:
         self._base = base
@@ -76,13 +76,13 @@ class TextValuer:
         self._method = method
         self._good_record_value = good_record_value
         self._show_query = show_query
-        self._adapter = adapter
+        self._fine_tuned = fine_tuned
         self._sent_base = sent_base
         self._made: TextValuation | None = None
 
     def check_fits(self, manifest: Manifest) -> None:
         """Check that the listing is one of texts, names the base model or takes any, and has a label where the buyer's
-        texts do; and that the adapter fits.
+        texts do; and that the fine-tuned model fits.
 
         Raises UnusableModel, MessageTooLarge for a base model that is too large to travel, FieldMismatch,
         ColumnNotScored, LabelUnusable, ClassesDiffer.
@@ -90,7 +90,7 @@ class TextValuer:
         listed = listed_texts(manifest)
         listed.check_base(self._base.digest)
         if self._travels(listed):
-            check_travels(self._base, self._sent_base, listed.base_models)
+            check_travels(self._base, self._sent_base, listed.base_models, self._fine_tuned)
         if (listed.label is None) != (self._train[1] is None):
             raise LabelUnusable(
                 "The listing and the buyer's own texts differ in having a label",
@@ -101,8 +101,8 @@ class TextValuer:
         for _, labels in (self._train, self._validation):
             if labels is not None and listed.label is not None:
                 check_classes(listed.label, listed.classes, labels)
-        if self._adapter is not None:
-            check_adapter(self._base, len(listed.classes), self._adapter)
+        if self._fine_tuned is not None:
+            check_fits(self._base, len(listed.classes), self._fine_tuned)
 
     def check_listing(self, manifest: Manifest) -> None:
         """See `ChecksListing`. Raises as `check_fits`."""
@@ -128,22 +128,23 @@ class TextValuer:
                 seed=self._seed,
                 bits=self._bits,
                 show_query=self._show_query,
-                adapter=self._adapter,
+                fine_tuned=self._fine_tuned,
             )
         return self._made
 
     def check_asked(self, request: Request, manifest: Manifest) -> None:
-        """See `ChecksAsked`: base model, adapter, and the untrained head that the seed gives."""
+        """See `ChecksAsked`: base model, fine-tuned model, and the untrained head that the seed gives."""
         classes = len(listed_texts(manifest).classes)
-        difference = asked_difference(self._base, classes, self._seed, self._adapter)
+        difference = asked_difference(self._base, classes, self._seed, self._fine_tuned)
         asked = request.model_config.get("model")
         found = (asked.get("base"), asked.get("difference")) if isinstance(asked, dict) else (None, None)
         document, weights = difference.to_parts()
+        given = "no fine-tuned model" if self._fine_tuned is None else f"this {named_form(self._fine_tuned)}"
         if (*found, request.weights) != (hex_text(self._base.digest), document, weights):
             raise InvalidOption(
                 "The question was asked at another model than this one",
-                expected="the base model, the `adapter` and the `seed` that it was asked with",
-                found=f"{'an' if self._adapter is not None else 'no'} adapter on base 0x{self._base.digest.hex()[:16]}",
+                expected="the base model, the `adapter` or `fine_tuned` model and the `seed` that it was asked with",
+                found=f"{given} on base 0x{self._base.digest.hex()[:16]}",
                 hint="give the same again to go on, or begin in another directory",
             )
 

@@ -7,6 +7,7 @@ import typer
 
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
+from blindfair.cli.buyer.text_options import Adapter, FineTuned, OwnBaseModel, SendBaseModel, ShowQuery
 from blindfair.cli.options import (
     BUYER_PORT,
     POLL,
@@ -98,38 +99,11 @@ def evaluate(
         ),
     ] = None,
     text_column: TextColumn = None,
-    base_model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="With --text-column: the folder of a base model that the listing names, or see --send-base-model.",
-        ),
-    ] = None,
-    show_query: Annotated[
-        bool,
-        typer.Option(
-            "--show-query",
-            help="With --text-column: let the seller see your query's directions, so that no part of the query is "
-            "lost. Choose first: a listing answers each buyer once per scoring model.",
-        ),
-    ] = False,
-    adapter: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="With --text-column: the folder of a LoRA that the library peft wrote for the base model, your own "
-            "fine-tuned model. Texts are scored by it, and THE SELLER SEES ITS WEIGHTS. Without it, nothing of your "
-            "model but the projection is sent.",
-        ),
-    ] = None,
-    send_base_model: Annotated[
-        bool,
-        typer.Option(
-            "--send-base-model",
-            help="With --text-column: SEND THE SELLER YOUR WHOLE BASE MODEL where it does not hold it and the listing "
-            "takes any, at most 504 MiB.",
-        ),
-    ] = False,
+    base_model: OwnBaseModel = None,
+    show_query: ShowQuery = False,
+    adapter: Adapter = None,
+    fine_tuned: FineTuned = None,
+    send_base_model: SendBaseModel = False,
     token: Token = None,
     listing: Annotated[
         str | None,
@@ -279,7 +253,8 @@ def evaluate(
     images = any(map(holds_images, sources.values()))
     tables = own_options(
         label, text_column, base_model, exclude or [], seed, text or [],
-        images=images, show_query=show_query, adapter=adapter, send_base_model=send_base_model,
+        images=images, show_query=show_query, adapter=adapter, fine_tuned=fine_tuned,
+        send_base_model=send_base_model,
     )  # fmt: skip
     run_evaluate(begun, BuyerOptions(purchase, tables), sources, poll, output, pays_fee=yes, private=private)
 

@@ -25,6 +25,7 @@ from blindfair.cli.flags import with_flags
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.party.access import open_context
 from blindfair.cli.party.screen import PartyScreen
+from blindfair.influence.text import Difference
 from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.units import Units
@@ -71,7 +72,8 @@ def opened_purchase(
     sources = own_sources(settings.tables, directory)
     valuer: ListingValuer | ListingTextValuer
     if isinstance(tables, OwnTexts):
-        base, adapter, sent = tables.base(), tables.difference(directory), tables.sent_base()
+        base, sent = tables.base(), tables.sent_base()
+        fine_tuned = tables.difference(base, directory)
         valuer = ListingTextValuer(
             base,
             tables.read(sources),
@@ -79,11 +81,11 @@ def opened_purchase(
             tables.seed,
             lambda manifest: tell_shown(
                 screen,
-                0 if adapter is None else adapter.size,
+                fine_tuned,
                 0 if sent is None or base.digest in listed_texts(manifest).base_models else sent.size,
             ),
             show_query=tables.show_query,
-            adapter=adapter,
+            fine_tuned=fine_tuned,
             sent_base=sent,
         )
         context = replace(context, base_models=valuer.base_models)
@@ -101,15 +103,17 @@ def opened_purchase(
         yield OpenedBuyer(party, valuer)
 
 
-def tell_shown(screen: PartyScreen, adapter: int, base: int) -> None:
-    """Say before anything is asked, in quiet too, what the seller will see: numbers of the adapter, and bytes of a base
-    model that travels; 0 for none."""
-    if adapter:
+def tell_shown(screen: PartyScreen, fine_tuned: Difference | None, base: int) -> None:
+    """Say before anything is asked, in quiet too, what the seller will see: how the buyer's fine-tuned model differs
+    from the base, and bytes of a base model that travels, 0 for none."""
+    if fine_tuned is not None:
+        is_adapter = fine_tuned.lora is not None
+        what = "the weights of your adapter" if is_adapter else "each layer of your model that differs from the base"
         text = (
-            f"the seller will see the weights of your adapter, {adapter:,} numbers: your fine-tuned model. Without "
-            "`adapter` it sees nothing of it"
+            f"the seller will see {what}, {fine_tuned.size:,} numbers: your fine-tuned model. Without "
+            f"`{'adapter' if is_adapter else 'fine_tuned'}` it sees nothing of it"
         )
-        screen.notices.item("adapter", with_flags(text), style="yellow")
+        screen.notices.item("adapter" if is_adapter else "fine-tuned", with_flags(text), style="yellow")
     if base:
         text = f"the seller will see your whole base model, about {base:,} bytes, because it does not hold it"
         screen.notices.item("base model", text, style="yellow")

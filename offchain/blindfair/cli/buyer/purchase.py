@@ -72,7 +72,10 @@ def show_scores(
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
         prices = settings.options.purchase.prices
-        tell_advice(purchase.buyer, evaluated, choice, scores, prices, password_file, output, tables_document(own))
+        tell_advice(
+            purchase.buyer, evaluated, choice, scores, prices, password_file, output, tables_document(own),
+            shows_fine_tuned=settings.options.shows_fine_tuned,
+        )  # fmt: skip
 
 
 def tell_advice(
@@ -84,9 +87,11 @@ def tell_advice(
     password_file: Path | None,
     output: Output,
     readings: Document | None = None,
+    *,
+    shows_fine_tuned: bool = False,
 ) -> None:
     """What the scores advise, both ways, and what to type next where that will be bought; `readings` tell in the
-    document how the buyer's tables were read."""
+    document how the buyer's tables were read, and `shows_fine_tuned` that the seller saw its changed layers."""
     refused = _refused(buyer, evaluated, choice)
     note_advice(buyer, evaluated, choice, scores, refused, prices)
     show_evaluation(output.lines, evaluated, choice, scores, refused, prices)
@@ -94,7 +99,12 @@ def tell_advice(
         doubts = counted(len(choice.reasons), "doubt")
         despite = f"to buy in spite of the {doubts} above: " if choice.reasons else ""
         output.lines.item("next", despite + again("buyer buy", buyer.directory, password_file))
-    output.document({**evaluation_document(evaluated, choice, scores, refused), "tables": readings or {}})
+    output.document(
+        {
+            **evaluation_document(evaluated, choice, scores, refused, shows_fine_tuned=shows_fine_tuned),
+            "tables": readings or {},
+        }
+    )
 
 
 def _refused(buyer: Buyer, evaluated: Evaluated, choice: Choice) -> OfferTooSmall | None:

@@ -154,10 +154,11 @@ def scored(units: Units) -> str:
 
 
 def evaluation_document(
-    evaluated: Evaluated, choice: Choice, scores: Floats, refused: OfferTooSmall | None
+    evaluated: Evaluated, choice: Choice, scores: Floats, refused: OfferTooSmall | None, *, shows_fine_tuned: bool
 ) -> Document:
     """Scores in the unit of the label's loss, of texts in `TEXT_UNIT`, positive = helpful; what they advise, and on
-    what that rests. `refused` says why that will not be bought, if it will not."""
+    what that rests. `refused` says why that will not be bought, if it will not, and `shows_fine_tuned` whether the
+    seller saw changed layers."""
     low, median, high = (float(value) for value in np.percentile(scores, [0, 50, 100]))
     return {
         "can_be_audited": refused is None and not evaluated.units.is_total,
@@ -170,6 +171,7 @@ def evaluation_document(
         "selected": len(choice.records),
         "sent_base_bytes": len(evaluated.request.base),
         "shows_adapter": _shows_adapter(evaluated),
+        "shows_fine_tuned": shows_fine_tuned,
         "price_wei": str(choice.price),
         "forecast": forecast_document(choice.forecast),
         "trust": {name: number for name, number in choice.numbers.items() if not name.startswith("forecast_")},

@@ -50,6 +50,11 @@ class BuyerOptions:
         return replace(self, purchase=replace(self.purchase, listing="0x" + listing.hex()), seller=seller)
 
     @property
+    def shows_fine_tuned(self) -> bool:
+        """Whether the seller sees the changed layers of a fine-tuned model of the buyer's."""
+        return isinstance(self.tables, OwnTexts) and self.tables.fine_tuned is not None
+
+    @property
     def bought_from(self) -> tuple[ListingId, Address]:
         """The listing and its seller. Raises JournalDamaged where they are not known: no directory begins so."""
         listing = self.purchase.listing_id

@@ -12,8 +12,8 @@ from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 import blindfair
 from blindfair.agents.store.directory import DirectoryLock, write_atomically
-from blindfair.api.adapters import ADAPTER_FILES
 from blindfair.api.connection import mail_place
+from blindfair.api.fine_tuned import KEPT_MODELS
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.options import BuyerResumed, Resumed
 from blindfair.http.wire import service_url
@@ -306,7 +306,8 @@ def _compare(directory: Path, begun: BegunSettings[Options], wanted: BegunSettin
     before, now = dict(begun.tables), dict(wanted.tables)
     others = {name for name in before | now if before.get(name) != now.get(name)}
     if others:
-        what, files = ("adapter", "weights") if others <= {*ADAPTER_FILES} else ("table", "records")
+        is_model = others <= KEPT_MODELS.keys()
+        what, files = (KEPT_MODELS[min(others)], "weights") if is_model else ("table", "records")
         raise FileChanged(
             f"{directory} was begun with another {what}",
             expected=f"the {files} that it began with",

@@ -13,6 +13,7 @@ from blindfair.api.defaults import (
     FILE_COLUMN,
     FREE_BITS,
     FREE_SHARE,
+    MAX_MEMORY_GIB,
     MAX_WINDOWS,
     WINDOW,
 )
@@ -208,6 +209,9 @@ def list_records(
     max_bonds: Annotated[
         str, typer.Option(metavar="AMOUNT", help="The most that the bonds of all open offers may come to.")
     ] = "1",
+    max_memory: Annotated[
+        float, typer.Option(metavar="GIB", help="The most memory of this machine that one request may take.")
+    ] = MAX_MEMORY_GIB,
     pay_to: Annotated[
         str | None,
         typer.Option(
@@ -254,6 +258,7 @@ def list_records(
         dispute_window=dispute_window,
         chunk_size=chunk_size,
         max_bonds=max_bonds,
+        max_memory=max_memory,
         pay_to=pay_to,
         without_copies=without_copies,
         own_models=own_models,

@@ -127,7 +127,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
     if serving.metrics is not None:
         metrics_place(serving.metrics)
     check_watch_folder(serving.watch_packages)
-    settings = _with_bonds(resumed_settings(ListingOptions, resumed), serving.max_bonds)
+    settings = _with_limits(resumed_settings(ListingOptions, resumed), serving)
     from blindfair.blind.estimate import IN_MEMORY_BLOCKS
     from blindfair.blind.parameters import DEFAULT
     from blindfair.cli.machine_costs import machine_costs
@@ -165,12 +165,14 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
     tell_standing(resumed.directory, settings, output)
 
 
-def _with_bonds(settings: SellerSettings, max_bonds: str | None) -> SellerSettings:
-    """The settings with another limit of bonds, if one is given: it is no part of what was committed to. Raises
-    InvalidOption."""
-    if max_bonds is None:
-        return settings
-    options = replace(settings.options, max_bonds=max_bonds)
+def _with_limits(settings: SellerSettings, serving: Serving) -> SellerSettings:
+    """The settings with other limits of bonds and of memory, if they are given: these are no part of what was committed
+    to. Raises InvalidOption."""
+    options = settings.options
+    if serving.max_bonds is not None:
+        options = replace(options, max_bonds=serving.max_bonds)
+    if serving.max_memory is not None:
+        options = replace(options, max_memory=serving.max_memory)
     options.policy()
     return replace(settings, options=options)
 

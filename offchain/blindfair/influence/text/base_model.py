@@ -94,7 +94,7 @@ class BaseModel:
             for name, given in names.items()
             if given in tensors
         }
-        return cls(architecture.name, _digest(config, checked, weights), config, tensors, tokenizer, special)
+        return cls(architecture.name, _digest(config, tokenizer.digest, weights), config, tensors, tokenizer, special)
 
 
 class BaseModels(Protocol):
@@ -155,11 +155,11 @@ def _check_vocabulary(
     return tuple(tokenizer.tokens[token] for token in architecture.special)
 
 
-def _digest(config: BaseConfig, tokenizer: CheckedTokenizer, weights: Document) -> Digest:
+def _digest(config: BaseConfig, tokenizer: Digest, weights: Document) -> Digest:
     with unusable("The base model has no digest"):
         parts = {
             "config": digest({"model_type": config.model_type, **config.values}),
-            "tokenizer": digest(tokenizer.document),
+            "tokenizer": tokenizer,
             "weights": digest(weights),
         }
         return digest({name: hex_text(part) for name, part in parts.items()})

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from blindfair.influence.refusal import unusable
 from blindfair.influence.tensors import read_tensors
+from blindfair.influence.text.tensor_file import TensorFile
 from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.errors import MalformedMessage, UnusableModel
 from blindfair.protocol.fields import Fields
@@ -190,6 +192,16 @@ class Difference:
         difference = cls({name: singles[_PREFIX + name] for name in names}, lora)
         difference.check(shapes, layers)
         return difference
+
+    @classmethod
+    def of_file(cls, path: Path) -> "Difference":
+        """Read the tensors of a file that holds the bytes of `to_parts`, of a difference without a LoRA.
+
+        Raises FileMissing, UnusableModel.
+        """
+        file = TensorFile.read_header(path)
+        found, _ = file.read({name: name.removeprefix(_PREFIX) for name in file.entries})
+        return cls({name: tensor.numpy() for name, tensor in found.items()})
 
     def check(self, shapes: Mapping[str, tuple[int, ...]], layers: Mapping[str, tuple[int, int]]) -> None:
         """Raises UnusableModel unless it fits a network with these tensors and linear layers."""

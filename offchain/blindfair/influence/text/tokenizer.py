@@ -11,6 +11,7 @@ from typing import Any
 from blindfair.influence.text.extra import tokenizers_library
 from blindfair.influence.text.tokenizer_file import CheckedTokenizer
 from blindfair.protocol.errors import UnusableModel, UnusableText
+from blindfair.protocol.quantities import Digest
 
 TEXT_LIMIT = 2**22
 """Characters of a text at most."""
@@ -19,9 +20,12 @@ TEXT_LIMIT = 2**22
 class TextTokenizer:
     """Numbers of tokens for texts. Raises UnusableModel where the library does not take the file, MissingPackage."""
 
-    __slots__ = ("_library", "_unknown")
+    __slots__ = ("_library", "_unknown", "digest")
 
     def __init__(self, checked: CheckedTokenizer) -> None:
+        self.digest: Digest = checked.digest
+        """What the digest of a base model names of it."""
+
         library = tokenizers_library()
         try:
             self._library: Any = library.Tokenizer.from_str(json.dumps(checked.document))

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blindfair.influence.refusal import unusable
-from blindfair.protocol.documents import Document, JsonValue
+from blindfair.protocol.documents import Document, JsonValue, digest
 from blindfair.protocol.errors import MalformedMessage, UnusableModel
 from blindfair.protocol.fields import Fields
+from blindfair.protocol.quantities import Digest
 
 TOKENIZER_LIMIT = 2**25
 """Bytes of a `tokenizer.json` at most: those of 128,000 tokens take ten million."""
@@ -52,6 +53,12 @@ class CheckedTokenizer:
 
     unknown: str | None
     """The token of a word that is not known; none for byte-level BPE, which knows every byte."""
+
+    @property
+    def digest(self) -> Digest:
+        """What the digest of a base model names of its tokenizer. Raises UnusableModel for text that is not Unicode."""
+        with unusable("The tokenizer has no digest"):
+            return digest(self.document)
 
 
 def check_tokenizer(found: Document) -> CheckedTokenizer:

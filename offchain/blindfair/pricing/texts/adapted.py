@@ -1,11 +1,12 @@
-"""The model at which a buyer of texts asks: the base model itself, or the buyer's own fine-tuned model, as a LoRA.
+"""The model at which a buyer of texts asks: the base model itself, or the buyer's own fine-tuned model.
 
-    no adapter              base                     + an untrained head where there are classes
-    an adapter              base + LoRA              + an untrained head where there are classes
-    an adapter with a head  base + LoRA + its head
+    nothing of its own      base                            + an untrained head where there are classes
+    an adapter              base + LoRA                     + an untrained head where there are classes
+    a fine-tuned model      base with its changed tensors   + an untrained head where there are classes
+    either with a head      the same                        + its head
 
-Rows are computed there, and the direction is taken from there. The seller sees the adapter. Not here: the direction
-(`directions`), and the files of an adapter (`influence.text.adapter`).
+Rows are computed there, and the direction is taken from there. The seller sees the adapter, or the changed tensors. Not
+here: the direction (`directions`), and the files (`influence.text.adapter`, `influence.text.changed_layers`).
 """
 
 import math
@@ -25,21 +26,15 @@ from blindfair.influence.text.scoring import windows_of
 from blindfair.protocol.errors import UnusableModel
 
 TRIED = 512
-"""Own texts, evenly taken of more, on which an adapter is tried."""
+"""Own texts, evenly taken of more, on which a fine-tuned model is tried."""
 
 _SURELY = 3.0
-"""Standard errors by which an adapter may make own texts no worse."""
+"""Standard errors by which a fine-tuned model may make own texts no worse."""
 
 _HELPS = 2.0
-"""Standard errors by which an adapter has to make own texts better, or the buyer is warned before it asks."""
+"""Standard errors by which a fine-tuned model has to make own texts better, or the buyer is warned before it asks."""
 
 _HEAD = (f"{HEAD}.weight", f"{HEAD}.bias")
-_HINT = "name the base model that the adapter was trained on, or leave `adapter` out"
-
-_NO_HELP = (
-    "the adapter does not clearly help on your own texts: you would show it to the seller without a gain; leave "
-    "`adapter` out in another directory"
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,49 +45,56 @@ class AdaptedModel:
     notes: tuple[str, ...]
 
 
-def asked_difference(base: BaseModel, classes: int, seed: int, adapter: Difference | None) -> Difference:
-    """How the model that is asked at differs from the base: what travels. Raises UnusableModel as `check_adapter`."""
+def asked_difference(base: BaseModel, classes: int, seed: int, fine_tuned: Difference | None) -> Difference:
+    """How the model that is asked at differs from the base: what travels. Raises UnusableModel as `check_fits`."""
     blank = blank_head(base.config.width, classes, seed) if classes else Difference()
-    if adapter is None:
+    if fine_tuned is None:
         return blank
-    check_adapter(base, classes, adapter)
-    return adapter if has_head(adapter) else Difference({**blank.tensors, **adapter.tensors}, adapter.lora)
+    check_fits(base, classes, fine_tuned)
+    return fine_tuned if has_head(fine_tuned) else Difference({**blank.tensors, **fine_tuned.tensors}, fine_tuned.lora)
 
 
-def has_head(adapter: Difference) -> bool:
-    """Whether an adapter brings the head of a classifier."""
-    return any(name in adapter.tensors for name in _HEAD)
+def has_head(fine_tuned: Difference) -> bool:
+    """Whether a fine-tuned model brings the head of a classifier."""
+    return any(name in fine_tuned.tensors for name in _HEAD)
 
 
-def check_adapter(base: BaseModel, classes: int, adapter: Difference) -> None:
-    """Check that an adapter changes layers and tensors of this base alone, and that a head of its own is for `classes`.
+def named_form(fine_tuned: Difference) -> str:
+    """The form in which a buyer gave its fine-tuned model, in words: `adapter` or `fine-tuned model`."""
+    return "fine-tuned model" if fine_tuned.lora is None else "adapter"
+
+
+def check_fits(base: BaseModel, classes: int, fine_tuned: Difference) -> None:
+    """Check that a fine-tuned model changes layers and tensors of this base alone, and that a head of its own is for
+    `classes`.
 
     Raises UnusableModel.
     """
+    named = named_form(fine_tuned)
     shapes = tensor_shapes(base, classes)
-    if has_head(adapter) and not classes:
+    if has_head(fine_tuned) and not classes:
         raise UnusableModel(
-            "The adapter has the head of a classifier, and the texts have no label",
-            expected="a LoRA of a language model",
-            found=", ".join(name for name in _HEAD if name in adapter.tensors),
-            hint="train the adapter on the language model itself",
+            f"The {named} has the head of a classifier, and the texts have no label",
+            expected="a language model",
+            found=", ".join(name for name in _HEAD if name in fine_tuned.tensors),
+            hint=f"train the {named} on the language model itself",
         )
-    head = adapter.tensors.get(_HEAD[0])
+    head = fine_tuned.tensors.get(_HEAD[0])
     if head is not None and (head.ndim != 2 or len(head) != classes):
         raise UnusableModel(
-            "The adapter's head is for another number of classes than the listing's label",
+            f"The {named}'s head is for another number of classes than the listing's label",
             expected=f"{classes} classes, in the order of the listing",
             found=head.shape,
-            hint="train the head on the classes of the listing, or leave the head out of the adapter",
+            hint=f"train the head on the classes of the listing, or leave the head out of the {named}",
         )
     try:
-        adapter.check(shapes, linear_layers(base))
+        fine_tuned.check(shapes, linear_layers(base))
     except UnusableModel as error:
         raise UnusableModel(
-            f"The adapter does not fit the base model: {error.what}",
+            f"The {named} does not fit the base model: {error.what}",
             expected=error.expected,
             found=error.found,
-            hint=_HINT,
+            hint=_other_base(fine_tuned),
         ) from error
 
 
@@ -100,26 +102,28 @@ def adapted_model(
     base: BaseModel,
     preprocessing: TextPreprocessing,
     seed: int,
-    adapter: Difference | None,
+    fine_tuned: Difference | None,
     train: tuple[Sequence[str], Sequence[int] | None],
 ) -> AdaptedModel:
-    """The model to ask at, tried on the buyer's training texts where there is an adapter.
+    """The model to ask at, tried on the buyer's training texts where it is not the base model.
 
     A head reads what it reads best: the mean of a window, or the pooler of a base that has one. Raises UnusableModel
-    where the adapter does not fit, or makes own texts less probable than the base model alone, for certain: it is
-    another base's then.
+    where the fine-tuned model does not fit, or makes own texts less probable than the base model alone, for certain: it
+    is another base's then.
     """
     classes = len(preprocessing.classes)
-    start, windows = asked_difference(base, classes, seed, adapter), windows_of(preprocessing, base)
+    start, windows = asked_difference(base, classes, seed, fine_tuned), windows_of(preprocessing, base)
     model = TextModel(base, start, windows, classes)
-    if adapter is None:
+    if fine_tuned is None:
         return AdaptedModel(model, ())
-    shown = (f"the request shows the seller the adapter's weights, {adapter.size:,} numbers: your fine-tuned model",)
+    named = named_form(fine_tuned)
+    weights = "the adapter's weights" if fine_tuned.lora is not None else "all changed layers"
+    shown = (f"the request shows the seller {weights}, {fine_tuned.size:,} numbers: your fine-tuned model",)
     places = evenly(len(train[0]), TRIED)
     tried = [train[0][place] for place in places], None if train[1] is None else [train[1][place] for place in places]
     after = model.losses(*tried)
-    if classes and not has_head(adapter):
-        _check_finite(after)
+    if classes and not has_head(fine_tuned):
+        _check_finite(after, fine_tuned)
         return AdaptedModel(model, shown)
     if classes:
         if base.has_pooler:
@@ -133,29 +137,49 @@ def adapted_model(
     else:
         before = TextModel(base, Difference(), windows).losses(*tried)
         over = "the base model"
-    _check_finite(after)
+    _check_finite(after, fine_tuned)
     falls = before - after
     gain = float(falls.mean())
     error = float(falls.std(ddof=1) / np.sqrt(len(falls))) if len(falls) > 1 else 0.0
     if gain < -_SURELY * error:
         raise UnusableModel(
-            f"The adapter makes your own texts worse than {over} does",
+            f"The {named} makes your own texts worse than {over} does",
             expected="a loss of training texts that falls",
             found=f"one that rises by {-gain:.4f} +- {error:.4f} nats",
-            hint="train a head on the listing's classes in its order" if classes else _HINT,
+            hint="train a head on the listing's classes in its order" if classes else _other_base(fine_tuned),
         )
     moves = "falls" if gain >= 0 else "rises"
     measured = f"the loss of training texts {moves} by {abs(gain):.4f} +- {error:.4f} nats against {over}"
     reads = "" if not classes else f"; its head reads the {'pooler' if model.pooling != MEAN else 'mean of a window'}"
-    helps = () if gain > _HELPS * error else (_NO_HELP,)
-    return AdaptedModel(model, (f"asks at the adapted model: {measured}{reads}", *helps, *shown))
+    no_help = (
+        f"the {named} does not clearly help on your own texts: you would show it to the seller without a gain; leave "
+        f"`{_option(fine_tuned)}` out in another directory"
+    )
+    helps = () if gain > _HELPS * error else (no_help,)
+    return AdaptedModel(model, (f"asks at {asked_model(fine_tuned)}: {measured}{reads}", *helps, *shown))
 
 
-def _check_finite(losses: Floats) -> None:
+def asked_model(fine_tuned: Difference | None) -> str:
+    """The model that is asked at, in words."""
+    if fine_tuned is None:
+        return "the base model"
+    return "the fine-tuned model" if fine_tuned.lora is None else "the adapted model"
+
+
+def _option(fine_tuned: Difference) -> str:
+    return "fine_tuned" if fine_tuned.lora is None else "adapter"
+
+
+def _other_base(fine_tuned: Difference) -> str:
+    named, option = named_form(fine_tuned), _option(fine_tuned)
+    return f"name the base model that the {named} was trained on, or leave `{option}` out"
+
+
+def _check_finite(losses: Floats, fine_tuned: Difference) -> None:
     if not np.isfinite(losses).all():
         raise UnusableModel(
-            "The adapted model overflows on some of the buyer's own texts",
+            f"{asked_model(fine_tuned).capitalize()} overflows on some of the buyer's own texts",
             expected="a finite loss of each text",
             found="NaN or infinite",
-            hint="train the adapter anew, or leave `adapter` out",
+            hint=f"train the {named_form(fine_tuned)} anew, or leave `{_option(fine_tuned)}` out",
         )

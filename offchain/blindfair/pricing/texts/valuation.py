@@ -31,7 +31,7 @@ from blindfair.influence.text.scoring import unit_rows, windows_of
 from blindfair.pricing.class_query import scale_query
 from blindfair.pricing.domain_trust import MIN_TRUSTED
 from blindfair.pricing.ranks import rank_correlation
-from blindfair.pricing.texts.adapted import adapted_model, asked_difference
+from blindfair.pricing.texts.adapted import adapted_model, asked_difference, asked_model, named_form
 from blindfair.pricing.texts.contrast import contrast
 from blindfair.pricing.texts.damage import classes_beside, other_labels, shuffled_words
 from blindfair.pricing.texts.directions import Direction, choose_direction
@@ -112,12 +112,12 @@ def prepare_text_valuation(
     seed: int,
     bits: Sequence[int] = DEFAULT_BITS,
     show_query: bool = False,
-    adapter: Difference | None = None,
+    fine_tuned: Difference | None = None,
 ) -> TextValuation:
     """Make model, queries and trusted scores of the buyer's own texts. Deterministic in `rng` and `seed`.
 
-    With `adapter` the model is the buyer's fine-tuned one, which the seller sees: rows are computed there, and the
-    direction is taken from there.
+    With `fine_tuned`, its difference from the base, the model is the buyer's own, which the seller sees: rows are
+    computed there, and the direction is taken from there.
 
     The projection, which the seller sees, is made of main directions of own texts, or without labels of texts that are
     recombined of their pieces; it is rotated by a key that the own texts give. With `show_query` it holds each layer's
@@ -133,7 +133,7 @@ def prepare_text_valuation(
             found=len(validation[0]),
         )
     classes = len(preprocessing.classes)
-    adapted = adapted_model(base, preprocessing, seed, adapter, train)
+    adapted = adapted_model(base, preprocessing, seed, fine_tuned, train)
     model = adapted.model
     scoring = TextScoring(model, preprocessing, tuple(columns), normalised=True)
     direction = choose_direction(model, train, validation, seed=seed)
@@ -144,7 +144,7 @@ def prepare_text_valuation(
     if show_query:
         made = find_projection(model, *texts, [direction.layers], k=min(SHOWN_ENTRIES, 2 * count))
     else:
-        key = _key(model, preprocessing, both, seed, adapter)
+        key = _key(model, preprocessing, both, seed, fine_tuned)
         if not classes:
             texts = _recombined(model, some[0], key) or both[0], None
         made = find_projection(model, *texts, [], k=min(ENTRIES, len(texts[0])), rotated_by=key)
@@ -172,7 +172,7 @@ def prepare_text_valuation(
             "Two honest machines might disagree about the rows of this model",
             expected=f"within {ROUNDING_SHARE} units of a rounded row",
             found=f"{disagreement:.3g}",
-            hint="take another base model" + ("" if adapter is None else ", or another `adapter`"),
+            hint="take another base model" + ("" if fine_tuned is None else f", or another {named_form(fine_tuned)}"),
         )
     asked = tuple(int(each) for each in bits[: len(real)])
     matrix = np.array(queries)
@@ -196,7 +196,7 @@ def prepare_text_valuation(
         disagreement=disagreement,
         notes=(
             *adapted.notes,
-            direction.describe("the base model" if adapter is None else "the adapted model"),
+            direction.describe(asked_model(fine_tuned)),
             _said_of_rows(k, kept),
             "the projection shows the seller each layer's part of the query, but not how much it counts"
             if show_query
@@ -269,7 +269,7 @@ def _recombined(model: TextModel, own: Sequence[str], key: np.random.Generator) 
 
 
 def _key(
-    model: TextModel, preprocessing: TextPreprocessing, texts: Texts, seed: int, adapter: Difference | None
+    model: TextModel, preprocessing: TextPreprocessing, texts: Texts, seed: int, fine_tuned: Difference | None
 ) -> np.random.Generator:
     """Random numbers that come out alike for one question, and that nobody knows without all of these texts.
 
@@ -277,8 +277,8 @@ def _key(
     """
     parts = [model.base.digest.hex(), str(seed), canonical(preprocessing.to_document()).decode(), *texts[0]]
     parts += [] if texts[1] is None else map(str, texts[1])
-    if adapter is not None:
-        named, weights = adapter.to_parts()
+    if fine_tuned is not None:
+        named, weights = fine_tuned.to_parts()
         parts.append(f"adapter {canonical(named).hex()} {hashlib.sha256(weights).hexdigest()}")
     digest = hashlib.sha256(b"".join(hashlib.sha256(part.encode()).digest() for part in parts)).digest()
     return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
