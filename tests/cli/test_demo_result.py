@@ -160,6 +160,11 @@ def test_the_report_has_its_pictures(name: str, demo: Demo) -> None:
     assert blue.sum() > 500
 
 
+def test_the_picture_of_the_scores_says_why_the_highest_are_not_bought(demo: Demo) -> None:
+    description = (demo.report / "scores.png").read_bytes().partition(b"Description\0")[2]
+    assert description.startswith(b"Why not the highest scores: a record is wanted if its label is probably right")
+
+
 def test_nothing_but_the_report_is_in_its_directory(demo: Demo) -> None:
     assert sorted(path.name for path in demo.report.iterdir()) == [
         "bought.csv",
