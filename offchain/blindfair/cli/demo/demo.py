@@ -47,7 +47,16 @@ def run_demo(
         check_divisions(job.table, **_division(job), learner=learner)
     with one_thread(), opened_world(directory, screen, options.rpc, accounts) as world:
         costs = machine_costs(screen.note)
-        estimate = estimate_demo(job.scenario, job.schema, learner, costs, seeds=options.divisions, shares=shares)
+        estimate = estimate_demo(
+            job.scenario,
+            job.schema,
+            learner,
+            costs,
+            seeds=options.divisions,
+            shares=shares,
+            trades=len(world.cases),
+            selected=options.affordable,
+        )
         screen.estimate(estimate, len(world.cases))
         goods = goods_of(job)
         trades = run_cases(world, screen, goods, seconds)
@@ -68,7 +77,7 @@ def run_demo(
         {
             **document,
             "but": [*verdicts(utility, reviewed, trades)],
-            "columns": readings_document(job.table.readings),
+            "columns": readings_document(job.table.readings, job.codes),
         },
         files,
         partial(show_results, trades=trades, reviewed=reviewed, utility=utility),

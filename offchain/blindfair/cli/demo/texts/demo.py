@@ -50,9 +50,8 @@ def run_text_demo(
         with opened_world(directory, screen, job.options.rpc, accounts) as world:
             threads = min(os.cpu_count() or 1, job.options.divisions)
             costs = machine_costs(screen.note)
-            screen.estimate(
-                estimate_texts(job, blank_model(base, read, job.options.seed), costs, steps, threads), len(world.cases)
-            )
+            blank, cases = blank_model(base, read, job.options.seed), len(world.cases)
+            screen.estimate(estimate_texts(job, blank, costs, steps, threads, cases), cases)
             trades = run_cases(world, screen, goods, seconds)
             task = _task(job, base, read)
             parties = make_parties(world, "honest", goods)

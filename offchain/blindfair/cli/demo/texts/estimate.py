@@ -8,6 +8,7 @@ from blindfair.blind.estimate import estimate
 from blindfair.blind.plan import plan
 from blindfair.cli.demo.estimate import DemoEstimate
 from blindfair.cli.demo.texts.prepared import PreparedTexts
+from blindfair.cli.demo.trade_costs import other_seconds, recomputed_records
 from blindfair.influence.text import TextModel, fine_tune
 from blindfair.pricing.texts.directions import STRENGTHS
 from blindfair.pricing.texts.utility import ARMS
@@ -29,7 +30,9 @@ _READ_ONCE = 1 / 3
 """The part of a step's time for each text that a pass forward alone takes."""
 
 
-def estimate_texts(job: PreparedTexts, model: TextModel, costs: CostModel, steps: int, threads: int) -> DemoEstimate:
+def estimate_texts(
+    job: PreparedTexts, model: TextModel, costs: CostModel, steps: int, threads: int, trades: int
+) -> DemoEstimate:
     """Estimate on the machine of `costs`; `steps` are those of each fine-tuned arm, `threads` divisions run at once."""
     records = len(job.offer)
     train, _ = job.divided(job.options.seed)
@@ -51,10 +54,17 @@ def estimate_texts(job: PreparedTexts, model: TextModel, costs: CostModel, steps
         # A head is fitted on states that are computed once.
         judged = 0.0
     rounds = -(-job.options.divisions // threads)
+    selected = min(job.options.affordable, records)
+    audits = rows * recomputed_records(trades, selected) / records
+    trading = trades * (blind.seconds + rows) + audits + other_seconds(costs, trades, records, selected)
+    # The demo computes the rows of the honest trade once more, and tunes on what it bought.
+    review = rows + judged / _TUNED
     return DemoEstimate(
         upload_bytes=blind.upload_bytes,
         download_bytes=blind.download_bytes,
         memory_bytes=blind.memory_bytes,
         evaluation_seconds=blind.seconds + rows,
-        refit_seconds=question + rounds * (question + rows + judged),
+        # The five buyers are one person, who makes the query once.
+        trade_seconds=question + trading,
+        worth_seconds=review + rounds * (question + rows + judged),
     )
