@@ -14,7 +14,7 @@ from blindfair.api.defaults import QUERIES
 from blindfair.blind.cost_model import CostModel
 from blindfair.blind.estimate import estimate
 from blindfair.blind.plan import plan
-from blindfair.cli.demo.trade_costs import other_seconds, recomputed_records
+from blindfair.cli.demo.trade_costs import Busy, other_seconds, recomputed_records
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.quality import AUC, quality_of
@@ -78,6 +78,7 @@ def estimate_demo(
 
     `learner` is the one for the label (`Learner.for_label`). Raises what `prepare_valuation` raises.
     """
+    busy = Busy()
     steps = _time_steps(scenario, schema, learner)
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
     offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)
@@ -101,14 +102,16 @@ def estimate_demo(
     seconds += (learner.folds + 2) * (time.perf_counter() - began)
     selected = min(selected, len(scenario.offer))
     # The interval of the trust in a trade, and the trust itself, once more.
-    each = blind.seconds + steps.query + steps.rows + (RESAMPLES + 1) * steps.trust
+    each = steps.query + steps.rows + (RESAMPLES + 1) * steps.trust
     audits = steps.rows * recomputed_records(trades, selected) / len(scenario.offer)
+    # These are of the processor, all others of the clock.
+    known = trades * blind.seconds + other_seconds(costs, trades, len(scenario.offer), selected)
     return DemoEstimate(
         upload_bytes=blind.upload_bytes,
         download_bytes=blind.download_bytes,
         memory_bytes=blind.memory_bytes,
         evaluation_seconds=blind.seconds,
-        trade_seconds=trades * each + audits + other_seconds(costs, trades, len(scenario.offer), selected),
+        trade_seconds=trades * each + audits + busy.factor() * known,
         worth_seconds=seeds * (seconds + steps.query + steps.rows + steps.trust),
     )
 

@@ -110,7 +110,7 @@ class DemoScreen:
             "takes",
             f"about {estimate.seconds:,.0f} s: {estimate.trade_seconds:,.0f} s for "
             f"{'one trade, waiting for blocks not counted' if trades == 1 else f'{trades} trades'}, and "
-            f"{estimate.worth_seconds:,.0f} s to see what buying was worth; longer if other programs run",
+            f"{estimate.worth_seconds:,.0f} s to see what buying was worth, on this machine as busy as it is now",
         )
         self._lines.item(
             "",

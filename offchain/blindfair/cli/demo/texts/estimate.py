@@ -8,7 +8,7 @@ from blindfair.blind.estimate import estimate
 from blindfair.blind.plan import plan
 from blindfair.cli.demo.estimate import DemoEstimate
 from blindfair.cli.demo.texts.prepared import PreparedTexts
-from blindfair.cli.demo.trade_costs import other_seconds, recomputed_records
+from blindfair.cli.demo.trade_costs import Busy, other_seconds, recomputed_records
 from blindfair.influence.text import TextModel, fine_tune
 from blindfair.pricing.texts.directions import STRENGTHS
 from blindfair.pricing.texts.utility import ARMS
@@ -42,9 +42,11 @@ def estimate_texts(
     chosen = plan(records, dimension, queries)
     blind = estimate(chosen.parameters, records, dimension, queries, costs)
     fine_tune(model, *texts, steps=1, seed=0)
+    busy = Busy()
     began = time.perf_counter()
     fine_tune(model, *texts, steps=_TRIED, seed=0)
     step = (time.perf_counter() - began) / _TRIED
+    factor = busy.factor()
     rows = step * records / _STEP
     # Texts with labels need a head alone, which is fitted in no time, as a rule.
     tuned = STRENGTHS[0] if job.label is None else 0
@@ -56,7 +58,8 @@ def estimate_texts(
     rounds = -(-job.options.divisions // threads)
     selected = min(job.options.affordable, records)
     audits = rows * recomputed_records(trades, selected) / records
-    trading = trades * (blind.seconds + rows) + audits + other_seconds(costs, trades, records, selected)
+    known = trades * blind.seconds + other_seconds(costs, trades, records, selected)
+    trading = trades * rows + audits + factor * known
     # The demo computes the rows of the honest trade once more, and tunes on what it bought.
     review = rows + judged / _TUNED
     return DemoEstimate(
