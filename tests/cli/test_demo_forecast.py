@@ -11,7 +11,7 @@ from blindfair.cli.demo.estimate import DemoEstimate, estimate_demo
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import DemoScreen
-from blindfair.cli.demo.trade_costs import other_seconds, recomputed_records
+from blindfair.cli.demo.trade_costs import Busy, other_seconds, recomputed_records
 from blindfair.pricing.learners import LEARNERS
 
 
@@ -23,7 +23,7 @@ def test_a_forecast_counts_messages_and_audits_of_every_trade() -> None:
     job = prepare(DemoOptions())
     learner = LEARNERS[job.options.model]().for_label(job.schema)
     told = estimate_demo(
-        job.scenario, job.schema, learner, REFERENCE, seeds=2, shares=(0.3,), trades=5, selected=400
+        job.scenario, job.schema, learner, REFERENCE, seeds=2, shares=(0.3,), trades=5, selected=400, busy=Busy()
     )  # fmt: skip
     assert told.trade_seconds > 5 * told.evaluation_seconds + other_seconds(REFERENCE, 5, 1177, 400)
     assert told.seconds == told.trade_seconds + told.worth_seconds

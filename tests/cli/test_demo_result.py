@@ -190,7 +190,7 @@ def test_the_screen_says_what_it_will_take_before_the_first_trade(demo: Demo) ->
     before, _, after = demo.ended.err.partition("\nhonest: an honest trade\n")
     assert after
     estimate = " ".join(before.split())
-    told = re.search(r"([0-9,]+) B up, ([0-9,]+) B down, [0-9,]+ MiB of memory, about [0-9.]+ s", estimate)
+    told = re.search(r"([0-9,]+) B up, ([0-9,]+) B down, [0-9,]+ MiB of memory, [0-9.]+ s", estimate)
     assert told
     # The messages add some thousand bytes to the ciphertexts: the reply that is paid for comes in chunks with hashes.
     for shown, key in zip(told.groups(), ("upload_bytes", "download_bytes"), strict=True):

@@ -10,6 +10,7 @@ from blindfair.blind.reference_costs import REFERENCE
 from blindfair.cli.demo.estimate import estimate_demo
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
+from blindfair.cli.demo.trade_costs import Busy
 from blindfair.pricing.learners import LEARNERS
 from blindfair.pricing.valuation import prepare_valuation
 from blindfair.protocol.errors import InvalidOption
@@ -24,7 +25,7 @@ def test_every_model_that_is_offered_is_there_and_the_first_is_the_default() -> 
 def test_the_estimate_is_of_the_rows_that_will_be_asked_for(model: str) -> None:
     job, learner = prepare(DemoOptions(model=model)), LEARNERS[model]()
     estimate = estimate_demo(
-        job.scenario, job.schema, learner, REFERENCE, seeds=2, shares=(0.3,), trades=5, selected=400
+        job.scenario, job.schema, learner, REFERENCE, seeds=2, shares=(0.3,), trades=5, selected=400, busy=Busy()
     )
     made = prepare_valuation(
         job.scenario.train, job.scenario.validation, job.schema,

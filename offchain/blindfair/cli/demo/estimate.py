@@ -72,13 +72,13 @@ def estimate_demo(
     shares: Sequence[float],
     trades: int,
     selected: int,
+    busy: Busy,
 ) -> DemoEstimate:
     """Estimate a demo of so many trades, whose buyer selects `selected` records, on the machine of `costs`; it measures
-    its utility over so many seeds and shares bought.
+    its utility over so many seeds and shares bought. `busy` was made at the beginning of work.
 
     `learner` is the one for the label (`Learner.for_label`). Raises what `prepare_valuation` raises.
     """
-    busy = Busy()
     steps = _time_steps(scenario, schema, learner)
     own = learner.encode(schema, [*scenario.train, *scenario.validation])
     offer, test = learner.encode(schema, scenario.offer), learner.encode(schema, scenario.test)
@@ -94,32 +94,31 @@ def estimate_demo(
     seconds = 0.0
     for share in shares:
         bought = round(share * len(scenario.offer))
-        began = time.perf_counter()
+        began = time.process_time()
         retrained_quality(own, (offer[0][:bought], offer[1][:bought]), test, quality, learner)
-        seconds += _ARMS * learner.draws * (time.perf_counter() - began)
-    began = time.perf_counter()
+        seconds += _ARMS * learner.draws * (time.process_time() - began)
+    began = time.process_time()
     retrained_quality(own, nothing, test, quality, learner)
-    seconds += (learner.folds + 2) * (time.perf_counter() - began)
+    seconds += (learner.folds + 2) * (time.process_time() - began)
     selected = min(selected, len(scenario.offer))
     # The interval of the trust in a trade, and the trust itself, once more.
     each = steps.query + steps.rows + (RESAMPLES + 1) * steps.trust
     audits = steps.rows * recomputed_records(trades, selected) / len(scenario.offer)
-    # These are of the processor, all others of the clock.
     known = trades * blind.seconds + other_seconds(costs, trades, len(scenario.offer), selected)
     return DemoEstimate(
         upload_bytes=blind.upload_bytes,
         download_bytes=blind.download_bytes,
         memory_bytes=blind.memory_bytes,
         evaluation_seconds=blind.seconds,
-        trade_seconds=trades * each + audits + busy.factor() * known,
-        worth_seconds=seeds * (seconds + steps.query + steps.rows + steps.trust),
+        trade_seconds=busy.factor * (trades * each + audits + known),
+        worth_seconds=busy.factor * seeds * (seconds + steps.query + steps.rows + steps.trust),
     )
 
 
 def _time_steps(scenario: Scenario, schema: FeatureSchema, learner: Learner) -> _Steps:
     """Do once what each trade and each division does."""
     rng = np.random.default_rng(0)
-    began = time.perf_counter()
+    began = time.process_time()
     valuation = prepare_valuation(
         scenario.train,
         scenario.validation,
@@ -129,9 +128,9 @@ def _time_steps(scenario: Scenario, schema: FeatureSchema, learner: Learner) -> 
         learner=learner,
         accept_kinds=True,
     )
-    asked = time.perf_counter()
+    asked = time.process_time()
     seen = valuation.seen_scores(scenario.offer, rng)
-    scored = time.perf_counter()
+    scored = time.process_time()
     # Resamples, as the interval draws: they end later than the trust in the offer itself.
     clean_share_interval(valuation.read(seen), valuation.right, valuation.wrong, rng, resamples=_TRIED)
-    return _Steps(asked - began, scored - asked, (time.perf_counter() - scored) / _TRIED)
+    return _Steps(asked - began, scored - asked, (time.process_time() - scored) / _TRIED)

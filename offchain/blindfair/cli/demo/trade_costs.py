@@ -16,8 +16,8 @@ from blindfair.blind.cost_model import CostModel
 from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.reference_costs import REFERENCE
 
-_TRADE = 0.95
-"""Seconds of the two orders that each trade has, for the evaluation and for the sample."""
+_TRADE = 1.1
+"""Seconds of the two orders that each trade has, for the evaluation and for the sample, waiting for the disk included."""
 
 _REST = 0.2
 """Seconds of the order of the rest, which the honest trade alone has."""
@@ -30,13 +30,17 @@ _RECOMPUTED = 1.3e-3
 
 
 class Busy:
-    """How much longer work takes than the processor's time for it, since this was made: others may use it as well."""
+    """How much longer work takes than the processor's time for it, since this was made: others may use it as well.
+
+    What is timed is timed by the processor's clock: a piece of some milliseconds may be done between two of theirs.
+    """
 
     def __init__(self) -> None:
         self._began = time.perf_counter(), time.process_time()
 
+    @property
     def factor(self) -> float:
-        """Return it: 1 or more."""
+        """It: 1 or more."""
         passed, worked = time.perf_counter() - self._began[0], time.process_time() - self._began[1]
         return max(1.0, passed / worked) if worked else 1.0
 

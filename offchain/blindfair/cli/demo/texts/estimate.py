@@ -31,9 +31,12 @@ _READ_ONCE = 1 / 3
 
 
 def estimate_texts(
-    job: PreparedTexts, model: TextModel, costs: CostModel, steps: int, threads: int, trades: int
+    job: PreparedTexts, model: TextModel, costs: CostModel, steps: int, threads: int, trades: int, busy: Busy
 ) -> DemoEstimate:
-    """Estimate on the machine of `costs`; `steps` are those of each fine-tuned arm, `threads` divisions run at once."""
+    """Estimate on the machine of `costs`; `steps` are those of each fine-tuned arm, `threads` divisions run at once.
+
+    `busy` was made at the beginning of work.
+    """
     records = len(job.offer)
     train, _ = job.divided(job.options.seed)
     texts = train[0], None if train[1] is None else [0] * len(train[1])
@@ -42,11 +45,9 @@ def estimate_texts(
     chosen = plan(records, dimension, queries)
     blind = estimate(chosen.parameters, records, dimension, queries, costs)
     fine_tune(model, *texts, steps=1, seed=0)
-    busy = Busy()
-    began = time.perf_counter()
+    began = time.process_time()
     fine_tune(model, *texts, steps=_TRIED, seed=0)
-    step = (time.perf_counter() - began) / _TRIED
-    factor = busy.factor()
+    step = (time.process_time() - began) / _TRIED
     rows = step * records / _STEP
     # Texts with labels need a head alone, which is fitted in no time, as a rule.
     tuned = STRENGTHS[0] if job.label is None else 0
@@ -59,7 +60,7 @@ def estimate_texts(
     selected = min(job.options.affordable, records)
     audits = rows * recomputed_records(trades, selected) / records
     known = trades * blind.seconds + other_seconds(costs, trades, records, selected)
-    trading = trades * rows + audits + factor * known
+    trading = trades * rows + audits + known
     # The demo computes the rows of the honest trade once more, and tunes on what it bought.
     review = rows + judged / _TUNED
     return DemoEstimate(
@@ -68,6 +69,6 @@ def estimate_texts(
         memory_bytes=blind.memory_bytes,
         evaluation_seconds=blind.seconds + rows,
         # The five buyers are one person, who makes the query once.
-        trade_seconds=question + trading,
-        worth_seconds=review + rounds * (question + rows + judged),
+        trade_seconds=busy.factor * (question + trading),
+        worth_seconds=busy.factor * (review + rounds * (question + rows + judged)),
     )
