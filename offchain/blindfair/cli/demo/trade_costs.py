@@ -17,7 +17,7 @@ from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.reference_costs import REFERENCE
 
 _TRADE = 1.1
-"""Seconds of the two orders that each trade has, for the evaluation and for the sample, waiting for the disk included."""
+"""Seconds of the two orders that each trade has, for the evaluation and for the sample, with waiting for the disk."""
 
 _REST = 0.2
 """Seconds of the order of the rest, which the honest trade alone has."""
