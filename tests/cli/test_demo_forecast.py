@@ -37,8 +37,8 @@ def test_the_honest_trade_alone_recomputes_all_that_it_buys() -> None:
 
 @pytest.mark.parametrize("more", [{"trades": 6}, {"records": 20_000}, {"selected": 800}])
 def test_more_of_anything_takes_longer(more: dict[str, int]) -> None:
-    usual = {"trades": 5, "records": 1000, "selected": 400}
-    assert other_seconds(REFERENCE, **usual | more) > other_seconds(REFERENCE, **usual)
+    base = {"trades": 5, "records": 1000, "selected": 400}
+    assert other_seconds(REFERENCE, **base | more) > other_seconds(REFERENCE, **base)
 
 
 def test_a_machine_that_is_half_as_quick_takes_twice_as_long() -> None:
