@@ -36,7 +36,7 @@ def frames(kind: LabelKind) -> tuple[Any, Any]:
 
 UNITS = {
     LabelKind.CLASSES: "nats",
-    LabelKind.NUMBER: "half squares of the label's standard unit",
+    LabelKind.NUMBER: "squared error / 2, label in standard deviations",
     LabelKind.COUNT: "nats of the count in the label's unit",
 }
 """Units of scores, on the screen of `buyer evaluate`."""

@@ -19,6 +19,7 @@ from blindfair.agents.seller.checks import RequestCost
 from blindfair.agents.seller.progress import PROGRESS
 from blindfair.api.buying import make_purchase
 from blindfair.api.listing import make_listing
+from blindfair.api.listing_text_valuer import ListingTextValuer
 from blindfair.api.local_market import LocalMarket
 from blindfair.cli.buyer.export import default_export, export_bought
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
@@ -253,6 +254,24 @@ def test_own_labels_of_other_classes_are_told_before_anything_is_asked(classifie
     with pytest.raises(ClassesDiffer, match="label 'y'") as caught:
         prepared.valuer.question(manifest)
     assert "'blue' for 'Blue'" in caught.value.hint and not told
+
+
+@pytest.mark.parametrize("label", [None, "y"])
+def test_the_scoring_model_of_texts_is_known_before_anything_is_fine_tuned(
+    label: str | None, base: Path, classifier: Path
+) -> None:
+    """So a second evaluation, which the seller would refuse, can be refused before it takes minutes."""
+    given: dict[str, Any] = {"text_column": "text", "label": label}
+    model, labels = (base, {}) if label is None else (classifier, {"y": ["red", "blue"] * 30})
+    spec = make_listing(frame(**labels), base_models=[model], bits=4, **given, **CHEAP).spec
+    dataset = ChunkedDataset.build(spec.records, spec.chunk_size, Secret(bytes(32)))
+    manifest = spec.manifest(dataset, Domain(1, ETHER), seller=ETHER, seller_hpke=bytes(32))
+    own = OWN if label is None else OWN.assign(y=["red", "blue"] * 45)
+    valuer = make_purchase(own, base_model=model, budget="1", **given).valuer
+    assert isinstance(valuer, ListingTextValuer)
+    known, question = valuer.known_model(manifest), valuer.question(manifest)
+    assert known is not None
+    assert (known.name, *known.to_parts()) == (question.model_name, question.model_config, question.weights)
 
 
 def test_a_table_is_told_that_the_listing_holds_texts(base: Path) -> None:

@@ -88,7 +88,7 @@ def header_of(path: Path) -> list[str]:
 def test_a_number_is_traded_and_judged_by_r2(tmp_path: Path) -> None:
     table = progress(tmp_path / "progress.csv")
     found = ended_well(tmp_path, table)
-    check(found, "r2", "R2", "put the label of another record", "half squares of the label's standard unit: ")
+    check(found, "r2", "R2", "put the label of another record", "squared error / 2, label in standard deviations: ")
     _, result, report = found
     assert header_of(report / "scores.csv") == ["record", "score_positive_is_helpful", "bought"]
     assert 0.2 < result["utility"]["r2_before"] < 0.6

@@ -222,6 +222,12 @@ def test_an_evaluation_is_paid_for_by_command(
         assert paid.code == 0, paid.err
         evaluate("buyer", "--budget", "0.3").failed(InvalidOption, "was begun with other options", "--budget = 0.2")
         evaluate("buyer", "--fee", "0.1").failed(InvalidOption, "was begun with other options", "--fee = None")
+
+        # The same account, from another directory: the seller would refuse it, so it is not even asked.
+        again = evaluate("again", "--keystore", home / "buyer" / "keystore.json", "--yes")
+        assert again.code == InvalidOption.exit_code, again.err
+        assert "nothing was asked" in again.err and f"an earlier one in {home / 'buyer'}" in again.err
+        assert "asks for" not in again.err and "sends the request" not in again.err
         shown = " ".join(inside("buyer", "status", "--directory", home / "buyer").out.split())
         assert "stage scored; nothing is bought yet" in shown, shown
         assert "were paid for the evaluation" in shown and "next blindfair buyer buy --directory" in shown
@@ -230,7 +236,9 @@ def test_an_evaluation_is_paid_for_by_command(
             "--poll", "0.2",
         )  # fmt: skip
         assert done.code == 0, done.err
-    information = json.loads((home / "evaluation.json").read_text())["information"]
+    evaluation = json.loads((home / "evaluation.json").read_text())
+    information, trust = evaluation["information"], evaluation["trust"]
+    assert [type(trust[count]) for count in ("records", "duplicates")] == [int, int]
     fee = int(information["fee_paid_wei"])
     assert fee == int(information["listing_fee_wei"]) > 0
     assert information["bits"] < information["record_bits"]

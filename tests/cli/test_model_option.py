@@ -10,6 +10,7 @@ from blindfair.blind.reference_costs import REFERENCE
 from blindfair.cli.demo.estimate import estimate_demo
 from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
+from blindfair.cli.demo.trade_costs import Busy
 from blindfair.pricing.learners import LEARNERS
 from blindfair.pricing.valuation import prepare_valuation
 from blindfair.protocol.errors import InvalidOption
@@ -23,7 +24,9 @@ def test_every_model_that_is_offered_is_there_and_the_first_is_the_default() -> 
 @pytest.mark.parametrize("model", TABLE_MODELS)
 def test_the_estimate_is_of_the_rows_that_will_be_asked_for(model: str) -> None:
     job, learner = prepare(DemoOptions(model=model)), LEARNERS[model]()
-    estimate = estimate_demo(job.scenario, job.schema, learner, REFERENCE, seeds=2, shares=(0.3,))
+    estimate = estimate_demo(
+        job.scenario, job.schema, learner, REFERENCE, seeds=2, shares=(0.3,), trades=5, selected=400, busy=Busy()
+    )
     made = prepare_valuation(
         job.scenario.train, job.scenario.validation, job.schema,
         plain_modulus=2**32 - 2**18, rng=np.random.default_rng(0), learner=learner,
@@ -32,7 +35,7 @@ def test_the_estimate_is_of_the_rows_that_will_be_asked_for(model: str) -> None:
     m, k = made.queries.shape
     parameters = plan(len(job.scenario.offer), k, QUERIES).parameters
     assert estimate.upload_bytes in {query_size(parameters, k, most) for most in (m, QUERIES)}
-    assert estimate.refit_seconds > 0
+    assert estimate.worth_seconds > 0
 
 
 def test_the_demo_takes_no_model_of_images() -> None:

@@ -14,7 +14,14 @@ from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.lines import Lines
-from blindfair.cli.readings import show_near_duplicates, show_readings, show_written, tables_document, texts_among
+from blindfair.cli.readings import (
+    readings_document,
+    show_near_duplicates,
+    show_readings,
+    show_written,
+    tables_document,
+    texts_among,
+)
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.table import read_table
 from blindfair.protocol.records import decode_row, encode_rows
@@ -74,6 +81,8 @@ def test_each_column_is_told_as_it_was_read_and_the_cell_that_explains_it(tmp_pa
     assert [(entry["column"], entry["kind"]) for entry in document] == [
         ("age", "category"), ("dose", "number"), ("price", "number"), ("ward", "category"), ("outcome", "category"),
     ]  # fmt: skip
+    coded = json.loads(json.dumps(readings_document(readings, ["dose"])))
+    assert [entry["kind"] for entry in coded[1:3]] == ["category", "number"], "codes are read as categories"
     assert document[0]["warning"] and document[0]["first_text"]["line"] == 6
     assert [entry["as_written"] > 0 for entry in document] == [False, False, True, False, False]
 

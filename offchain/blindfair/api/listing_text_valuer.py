@@ -7,16 +7,17 @@ from numpy.typing import NDArray
 
 from blindfair.agents.buyer.text_valuer import TextValuer
 from blindfair.agents.buyer.valuer import Choice, Question
+from blindfair.agents.evaluation.preprocessing import listed_texts
 from blindfair.agents.evaluation.rows import BaseModels
 from blindfair.api.own_texts import Labelled
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.arrays import Floats
 from blindfair.influence.reading import ColumnReading
-from blindfair.influence.text import BaseModel, Difference
+from blindfair.influence.text import BaseModel, Difference, TextScoring
 from blindfair.influence.text.base_files import SentBase
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.texts.delivered import DeliveredRepetition
-from blindfair.pricing.texts.valuation import DEFAULT_BITS
+from blindfair.pricing.texts.valuation import DEFAULT_BITS, blank_model
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Request
@@ -98,6 +99,13 @@ class ListingTextValuer:
     ) -> DeliveredRepetition | None:
         """See `Valuer`."""
         return self._valuer(manifest).check_delivered(numbers, records, manifest)
+
+    def known_model(self, manifest: Manifest) -> TextScoring | None:
+        """Return the scoring model that this listing is asked at; None with one of the buyer's own, which is tried first."""
+        if self._fine_tuned is not None:
+            return None
+        listed, columns = listed_texts(manifest), tuple(column.name for column in manifest.schema.columns)
+        return TextScoring(blank_model(self._base, listed, self._seed), listed, columns, normalised=True)
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, as real numbers; positive = helpful."""

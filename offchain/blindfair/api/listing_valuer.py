@@ -17,6 +17,8 @@ from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.arrays import Floats
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.reading import ColumnReading
+from blindfair.influence.scoring_model import ScoringModel
+from blindfair.influence.untrained import untrained_model
 from blindfair.pricing.functions import UniformPricing
 from blindfair.pricing.learners import LEARNERS
 from blindfair.pricing.texts.delivered import DeliveredRepetition
@@ -113,6 +115,13 @@ class ListingValuer:
     def schema(self, manifest: Manifest) -> FeatureSchema:
         """Return the features that the buyer's model reads of this listing. Raises as `TabularValuer.schema`."""
         return self._valuer(manifest).schema(manifest)
+
+    def known_model(self, manifest: Manifest) -> ScoringModel | None:
+        """Return the scoring model that this listing is asked at; None if the buyer trains it first.
+
+        Raises as `schema`.
+        """
+        return untrained_model(self.schema(manifest)) if self._purchase.model == MODELS[0] else None
 
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, of records or of groups; positive = helpful.

@@ -97,7 +97,9 @@ def demo(
     budget: Annotated[
         str | None,
         typer.Option(
-            metavar="ETHER", help="What the buyer spends at most: 0.4, of texts 0.12, with labels 0.08, by default."
+            metavar="ETHER",
+            help="What the buyer spends at most. By default 0.4, but at most what 40 % of your own table's offer "
+            "costs; for texts 0.12, with labels 0.08.",
         ),
     ] = None,
     value: Annotated[
@@ -152,6 +154,7 @@ def demo(
     check_modality(modality)
     options = DemoOptions(
         modality=modality,
+        is_default_budget=budget is None and records is not None,
         records=records,
         label=label,
         label_kind=label_kind_of(label_kind),
@@ -291,7 +294,7 @@ def _finished(
 
             return run_text_demo(texts, home, screen, report=report, accounts=accounts)
     table = prepare(options)
-    with _home(directory) as home, demo_home(home, options, table.digest):
+    with _home(directory) as home, demo_home(home, table.options, table.digest):
         screen.scenario(table)
         from blindfair.cli.demo.demo import run_demo
 

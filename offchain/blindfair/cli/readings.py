@@ -118,10 +118,16 @@ def show_near_duplicates(lines: Lines, near_duplicates: Sequence[int]) -> None:
     )
 
 
-def readings_document(readings: Sequence[ColumnReading]) -> list[JsonValue]:
-    """The same for `--json`, in the table's order."""
-    found = [(reading.to_document(), reading.warning) for reading in readings]
-    return [{**document, "warning": None if warning is None else with_flags(warning)} for document, warning in found]
+def readings_document(readings: Sequence[ColumnReading], categorical: Collection[str] = ()) -> list[JsonValue]:
+    """The same for `--json`, in the table's order; `categorical` are the columns of numbers that are codes."""
+    return [
+        {
+            **reading.to_document(),
+            "kind": (ColumnKind.CATEGORY if reading.name in categorical else reading.kind).value,
+            "warning": None if reading.warning is None else with_flags(reading.warning),
+        }
+        for reading in readings
+    ]
 
 
 def tables_document(readings: Mapping[str, Sequence[ColumnReading]]) -> Document:

@@ -41,7 +41,7 @@ MOST_FEATURES = 300
 
 NATS, HALF_SQUARES, COUNT_NATS = UNITS = (
     "nats",
-    "half squares of the label's standard unit",
+    "squared error / 2, label in standard deviations",
     "nats of the count in the label's unit",
 )
 """Units of a loss: of classes, numbers and counts (`influence.linear_fits`)."""
@@ -77,12 +77,12 @@ class GainForecast:
 
     def numbers(self) -> dict[str, float]:
         """The forecast as numbers with names of their own."""
-        found = {"forecast_records": float(self.records), "forecast_validation": float(self.validation)}
+        found = dict[str, float]({"forecast_records": self.records, "forecast_validation": self.validation})
         for name, gain in (("loss", self.loss), ("auc", self.auc)):
             if gain is not None:
                 ends = gain.mean, gain.low, gain.high
                 found |= dict(zip((f"forecast_{name}{end}" for end in _ENDS), ends, strict=True))
-        return {**found, "forecast_unit": float(UNITS.index(self.unit))}
+        return {**found, "forecast_unit": UNITS.index(self.unit)}
 
     @classmethod
     def from_numbers(cls, numbers: Mapping[str, float]) -> "GainForecast | None":

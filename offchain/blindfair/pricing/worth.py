@@ -91,9 +91,10 @@ class Worth:
         return self.records > 0 and (self.value is None or self.value >= self.price)
 
     def numbers(self) -> dict[str, float]:
-        """The numbers behind the sentences, for reports. Amounts are not among them: a float would not hold them."""
+        """The numbers behind the sentences, for reports, counts as integers. Amounts are not among them: a float would
+        not hold them."""
         return {
-            "records": float(self.records),
+            "records": self.records,
             "clean_share": self.clean_share,
             "clean_share_low": self.clean_share_low,
             "clean_share_high": self.clean_share_high,

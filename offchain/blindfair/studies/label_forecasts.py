@@ -226,7 +226,8 @@ The product widens by {WIDENING:g}, which was found on these sellers: so it hold
 {_ranked(tables)}
 
 - *Worth*: mean over sellers ± one standard deviation.
-  Classes are in nats, numbers in half squares of the label's standard unit, counts in nats of the scaled count.
+  Classes are in nats, numbers in squared error / 2 with the label in standard deviations,
+  counts in nats of the scaled count.
 - *Ranks*: Spearman correlations of the worth with the forecast, with what a buyer measures that has the records,
   and with the number of records.
 - *Held*: the share of the product's intervals that hold the worth; *width* is their mean width.

@@ -317,7 +317,7 @@ class TabularValuer:
             records=records if buys else (),
             price=worth.price if buys else Wei(0),
             reasons=(*valuation.warnings, *worth.warnings, *told),
-            numbers={**worth.numbers(), "duplicates": float(copies), **numbers},
+            numbers={**worth.numbers(), "duplicates": copies, **numbers},
         )
 
     def _random(self, stream: int) -> np.random.Generator:

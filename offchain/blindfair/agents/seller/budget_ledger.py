@@ -23,7 +23,7 @@ from blindfair.agents.store.steps import (
     offer_name,
     reveal_call,
 )
-from blindfair.protocol.documents import canonical, json_value
+from blindfair.protocol.documents import Document, canonical, json_value
 from blindfair.protocol.errors import BlindfairError, BudgetExhausted, FeeRequired, OpeningsUsedUp
 from blindfair.protocol.hashing import sha256, tagged
 from blindfair.protocol.manifest import Terms
@@ -120,6 +120,11 @@ class BudgetLedger:
         return spent_free_bits(self.journal) + spent_budget(self.journal)[2] * self.terms.record_bits
 
 
+def model_digest(name: str, config: Document, weights: bytes) -> Digest:
+    """Return the digest by which a seller tells scoring models apart: one evaluation of each for a buyer."""
+    return tagged("model", b"".join(sha256(part) for part in (name.encode(), canonical(config), weights)))
+
+
 def spent_budget(journal: Journal) -> tuple[int, int, int]:
     """Evaluations, disclosed bits and opened records that were spent so far, over all counterparties."""
     entries = (json_value(intent) for _, intent in journal.done(EVALUATION_OF))
@@ -139,8 +144,7 @@ def _came_back(journal: Journal, entry: dict[str, Any]) -> bool:
 
 
 def _model_digest(request: Request) -> Digest:
-    parts = (request.model_name.encode(), canonical(request.model_config), request.weights)
-    return tagged("model", b"".join(sha256(part) for part in parts))
+    return model_digest(request.model_name, request.model_config, request.weights)
 
 
 def _within(what: str, budget: int, needed: int, error: type[BlindfairError] = BudgetExhausted) -> None:

@@ -1,6 +1,6 @@
 """The buyer's agent, opened from its directory, with what its owner needs to read the answers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from blindfair.api.own_texts import OwnTexts, own_sources
 from blindfair.api.parties import BuyerParty, open_buyer
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.cli.buyer.estimate import show_estimate
+from blindfair.cli.buyer.evaluations import check_not_evaluated
 from blindfair.cli.buyer.fee import agreed_fee
 from blindfair.cli.buyer.settings import BuyerSettings
 from blindfair.cli.flags import with_flags
@@ -71,26 +72,32 @@ def opened_purchase(
     context = open_context(settings, password_file, watch)
     sources = own_sources(settings.tables, directory)
     valuer: ListingValuer | ListingTextValuer
+
+    def check_new(manifest: Manifest) -> None:
+        check_not_evaluated(settings.keystore, listing, valuer.known_model(manifest))
+
     if isinstance(tables, OwnTexts):
         base, sent = tables.base(), tables.sent_base()
         fine_tuned = tables.difference(base, directory)
+
+        def before_texts(manifest: Manifest) -> None:
+            check_new(manifest)
+            travels = sent is not None and base.digest not in listed_texts(manifest).base_models
+            tell_shown(screen, fine_tuned, sent.size if sent and travels else 0)
+
         valuer = ListingTextValuer(
             base,
             tables.read(sources),
             options,
             tables.seed,
-            lambda manifest: tell_shown(
-                screen,
-                fine_tuned,
-                0 if sent is None or base.digest in listed_texts(manifest).base_models else sent.size,
-            ),
+            before_texts,
             show_query=tables.show_query,
             fine_tuned=fine_tuned,
             sent_base=sent,
         )
         context = replace(context, base_models=valuer.base_models)
     else:
-        valuer = _of_table(tables.read(sources), tables, options, screen)
+        valuer = _of_table(tables.read(sources), tables, options, screen, check_new)
     with open_buyer(
         directory,
         context,
@@ -119,10 +126,17 @@ def tell_shown(screen: PartyScreen, fine_tuned: Difference | None, base: int) ->
         screen.notices.item("base model", text, style="yellow")
 
 
-def _of_table(own: OwnRecords, tables: TableOptions, options: PurchaseOptions, screen: PartyScreen) -> ListingValuer:
+def _of_table(
+    own: OwnRecords,
+    tables: TableOptions,
+    options: PurchaseOptions,
+    screen: PartyScreen,
+    check: Callable[[Manifest], None],
+) -> ListingValuer:
     learner = LEARNERS[options.model]()
 
-    def tell_estimate(manifest: Manifest) -> None:
+    def before_asking(manifest: Manifest) -> None:
+        check(manifest)
         units = Units.named(options.disclosure, manifest.record_count)
         schema = valuer.schema(manifest)
         width = learner.for_label(schema).dimension(schema, len(own.train) + len(own.validation))
@@ -135,5 +149,5 @@ def _of_table(own: OwnRecords, tables: TableOptions, options: PurchaseOptions, s
         # A person sees it before the question whether to pay, in quiet too.
         screen.notices.item("but", with_flags(text), style="yellow")
 
-    valuer = ListingValuer(own, tables, options, tell_estimate, warn)
+    valuer = ListingValuer(own, tables, options, before_asking, warn)
     return valuer

@@ -16,6 +16,7 @@ from blindfair.api.amounts import Money
 from blindfair.api.endings import raise_failure
 from blindfair.cli.buyer.advice import note_advice
 from blindfair.cli.buyer.distrust import remember_failure
+from blindfair.cli.buyer.evaluations import remember_evaluation
 from blindfair.cli.buyer.export import default_export, export_bought
 from blindfair.cli.buyer.opened import opened_purchase
 from blindfair.cli.buyer.report import evaluation_document, show_costs, show_evaluation, tell_outcome
@@ -69,6 +70,7 @@ def show_scores(
         except (CommittedGarbage, FaultProven) as caught:
             remember_failure(settings.keystore, purchase.buyer.listing, Outcome.stopped(caught))
             raise
+        remember_evaluation(settings.keystore, directory, evaluated)
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
         prices = settings.options.purchase.prices
@@ -138,6 +140,7 @@ def complete(
         prices = settings.options.purchase.prices
         if buyer.outcome is None:
             evaluated, choice = turns.until(purchase.evaluated)
+            remember_evaluation(settings.keystore, directory, evaluated)
             price = credited_price(choice.price, evaluated.fee)
             if choice.records and not _agreed(buyer, choice, price, prices, screen, confirmed):
                 output.lines.item("", "nothing was bought; the same command asks again")

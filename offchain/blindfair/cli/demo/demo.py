@@ -17,6 +17,7 @@ from blindfair.cli.demo.results import show_results
 from blindfair.cli.demo.running import Finished, opened_world, run_cases, timed
 from blindfair.cli.demo.screen import DemoScreen
 from blindfair.cli.demo.summary import review, to_document
+from blindfair.cli.demo.trade_costs import Busy
 from blindfair.cli.demo.verdicts import verdicts
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.cli.readings import readings_document
@@ -42,12 +43,23 @@ def run_demo(
     learner = LEARNERS[options.model]().for_label(job.schema)
     seconds: dict[str, float] = {}
     files: dict[str, bytes] = {}
+    busy = Busy()
     with one_thread():
         # The worth is measured last: what one of its divisions refuses must not cost five trades.
         check_divisions(job.table, **_division(job), learner=learner)
     with one_thread(), opened_world(directory, screen, options.rpc, accounts) as world:
         costs = machine_costs(screen.note)
-        estimate = estimate_demo(job.scenario, job.schema, learner, costs, seeds=options.divisions, shares=shares)
+        estimate = estimate_demo(
+            job.scenario,
+            job.schema,
+            learner,
+            costs,
+            seeds=options.divisions,
+            shares=shares,
+            trades=len(world.cases),
+            selected=options.affordable,
+            busy=busy,
+        )
         screen.estimate(estimate, len(world.cases))
         goods = goods_of(job)
         trades = run_cases(world, screen, goods, seconds)
@@ -68,7 +80,7 @@ def run_demo(
         {
             **document,
             "but": [*verdicts(utility, reviewed, trades)],
-            "columns": readings_document(job.table.readings),
+            "columns": readings_document(job.table.readings, job.codes),
         },
         files,
         partial(show_results, trades=trades, reviewed=reviewed, utility=utility),

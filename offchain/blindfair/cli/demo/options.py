@@ -1,6 +1,6 @@
 """What a person may set of the demo, checked before anything is done."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from blindfair.api.amounts import ETHER_UNIT, show_ether
@@ -27,6 +27,10 @@ TEXTS = (TEXT, LABELLED_TEXT)
 
 BUDGETS = {TABLE: "0.4", TEXT: "0.12", LABELLED_TEXT: "0.08"}
 """The budget in ether where none is named: of texts it pays for about as many as are of the buyer's domain."""
+
+BUDGET_SHARE = 0.4
+"""The part of a given table's offer that the budget pays for at most where none is named, so that scores have something
+to choose; more only where an audit takes it."""
 
 DIVISIONS = {TABLE: 10, TEXT: 3, LABELLED_TEXT: 3}
 """Over how many divisions the worth is measured where no number is named: of texts each takes most of a minute."""
@@ -55,6 +59,8 @@ def check_modality(name: str) -> None:
 class DemoOptions:
     """Without `records` it is the clinical trial of the package; without `rpc`, a node's URL, an embedded chain.
 
+    With `is_default_budget`, `budget` is the most of a default that `within_offer` fits to the offer.
+
     With a modality of `TEXTS` it is the texts of the package, and every option about tables stays as it is by default.
 
     Raises InvalidOption for values out of range, InsufficientFunds for a budget that the buyer does not have, and
@@ -76,6 +82,7 @@ class DemoOptions:
     divisions: int = 10
     rpc: str | None = None
     modality: str = TABLE
+    is_default_budget: bool = False
 
     def __post_init__(self) -> None:
         self._check_modality()
@@ -106,6 +113,15 @@ class DemoOptions:
     def affordable(self) -> int:
         """Records that the budget pays for."""
         return self.budget // PRICE_PER_RECORD
+
+    def within_offer(self, records: int) -> "DemoOptions":
+        """Return the options for an offer of so many records: a default budget pays for `BUDGET_SHARE` of it at most,
+        or for as many as `MIN_AUDIT_ROWS` audited ones take."""
+        if not self.is_default_budget:
+            return self
+        # No more than half of a purchase is bought as the sample.
+        most = max(int(BUDGET_SHARE * records), 2 * MIN_AUDIT_ROWS)
+        return replace(self, budget=Wei(min(self.budget, most * PRICE_PER_RECORD)), is_default_budget=False)
 
     def _check_modality(self) -> None:
         check_modality(self.modality)

@@ -39,19 +39,23 @@ STEPS = {
 """Transactions in the order in which the protocol knows them, and who sends them here (PROTOCOL 3, 7)."""
 
 
-def draw_scores(scores: NDArray[np.float64], bought: NDArray[np.bool_], meaning: str) -> bytes:
-    """The distribution of the scores of `n` records, with the bought part (`n` bool) marked, as PNG."""
+def draw_scores(scores: NDArray[np.float64], bought: NDArray[np.bool_], meaning: str, why: str) -> bytes:
+    """The distribution of the scores of `n` records, with the bought part (`n` bool) marked, as PNG.
+
+    `why` says below it how records are chosen, and is the picture's description for those who do not see it.
+    """
     figure, axes = _sheet(
         f"Blind scores of {scores.size:,} offered records; the {int(bought.sum()):,} bought ones in blue",
         f"{meaning}, positive = helpful",
         "records",
     )
+    figure.supxlabel(why, fontsize="small", color="#555555", x=0.01, ha="left")
     edges = list(np.histogram_bin_edges(scores, bins=_BINS))
     axes.hist(scores, bins=edges, color=_REST, label="offered")
     axes.hist(scores[bought], bins=edges, color=_BOUGHT, label="of these bought")
     axes.axvline(0, color="black", linewidth=0.8)
     axes.legend(frameon=False)
-    return _png(figure)
+    return _png(figure, why)
 
 
 def draw_sources(offered: Mapping[str, int], bought: Mapping[str, int]) -> bytes:
@@ -150,7 +154,8 @@ def _sheet(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: Figure, description: str | None = None) -> bytes:
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+    written = {} if description is None else {"Description": " ".join(description.split())}
+    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, metadata=written)
     return buffer.getvalue()

@@ -109,7 +109,14 @@ def prepare(options: DemoOptions) -> Prepared:
             hint="leave columns out with --exclude, or learn by --model mlp, which projects rows to fewer numbers",
         )
     name = TRIAL_NAME if options.records is None else str(options.records)
-    return Prepared(options, name, table, scenario, schema, len(troubled.offer) - len(scenario.offer))
+    return Prepared(
+        options.within_offer(len(scenario.offer)),
+        name,
+        table,
+        scenario,
+        schema,
+        len(troubled.offer) - len(scenario.offer),
+    )
 
 
 def without_copies(scenario: Scenario) -> Scenario:

@@ -17,6 +17,14 @@ from blindfair.pricing.utility import Utility
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.records import decode_row
 
+_WHY_NOT_THE_HIGHEST = (
+    "Why not the highest scores: a record is wanted if its label is probably right and the buyer's model is unsure of "
+    "it.\n"
+    "A low score is probably a wrong label. A very high one is a record of which the model is sure already: it teaches "
+    "little."
+)
+"""How `pricing.trust.weights` chooses, under the picture of the scores."""
+
 
 def make_report(
     table: Table,
@@ -32,7 +40,7 @@ def make_report(
     bought = np.zeros(honest.records, dtype=np.bool_)
     bought[[record for record, _ in honest.bought]] = True
     return {
-        "scores.png": draw_scores(honest.scores, bought, f"score in {unit}"),
+        "scores.png": draw_scores(honest.scores, bought, f"score in {unit}", _WHY_NOT_THE_HIGHEST),
         "utility.png": draw_utility(utility),
         "gas.png": draw_gas(trades),
         "bought.csv": csv_bytes(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from blindfair.api.amounts import show_ether
+from blindfair.cli.demo.options import DemoOptions
 from blindfair.cli.demo.prepared import Prepared
 from blindfair.cli.demo.texts.prepared import PreparedTexts
 from blindfair.cli.flags import with_flags
@@ -52,6 +54,7 @@ class DemoScreen:
             f"seller removed before listing, because a listing holds none: {job.copies:,}{added}",
         )
         self._lines.item("nobody", f"{len(scenario.test):,} test records")
+        self._budget(job.options, len(scenario.offer))
         show_readings(self._lines, job.table.readings, categorical=job.codes)
         self._lines.item("schema", "from the seller's records, rounded; public, and the base of each scoring model:")
         described = job.schema.describe().splitlines()
@@ -59,6 +62,20 @@ class DemoScreen:
             self._lines.item("", with_flags(line), style="dim")
         if len(described) > SCHEMA_LINES:
             self._lines.item("", f"and {len(described) - SCHEMA_LINES} more columns", style="dim")
+
+    def _budget(self, options: DemoOptions, offered: int) -> None:
+        """Print what the budget pays for, and warn where it leaves scores nothing to choose."""
+        paid = min(options.affordable, offered)
+        share = f"{paid / offered:.0%}".replace("%", " %")
+        text = f"{show_ether(options.budget)} ether, for {paid:,} of the {offered:,} records ({share})"
+        if paid == offered:
+            self._lines.item(
+                "budget",
+                f"{text}: it pays for all of them, so buying by score says little; name less by --budget",
+                style="yellow",
+            )
+        else:
+            self._lines.item("budget", f"{text}; --budget names another")
 
     def texts(self, job: PreparedTexts) -> None:
         """Who holds which texts."""
@@ -91,11 +108,14 @@ class DemoScreen:
         """Show time and bytes that the demo will take."""
         self._lines.item(
             "takes",
-            f"{'one trade' if trades == 1 else f'{trades} trades'}, each with one blind evaluation: "
-            f"{estimate.upload_bytes:,} B up, {estimate.download_bytes:,} B down, "
-            f"{estimate.memory_bytes / 2**20:,.0f} MiB of memory, about {estimate.evaluation_seconds:.1f} s besides "
-            f"blocks and messages; then about {estimate.refit_seconds:.0f} s to see what it was worth, "
-            "estimated from one refit of each size just now",
+            f"about {estimate.seconds:,.0f} s: {estimate.trade_seconds:,.0f} s for "
+            f"{'one trade, waiting for blocks not counted' if trades == 1 else f'{trades} trades'}, and "
+            f"{estimate.worth_seconds:,.0f} s to see what buying was worth, on this machine as busy as it is now",
+        )
+        self._lines.item(
+            "",
+            f"a blind evaluation, one in each trade: {estimate.upload_bytes:,} B up, {estimate.download_bytes:,} B "
+            f"down, {estimate.memory_bytes / 2**20:,.0f} MiB of memory, {estimate.evaluation_seconds:.1f} s",
         )
 
     @contextmanager

@@ -100,7 +100,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         keep_manifest(begun.directory, manifest)
         show_listing(output.lines, manifest, options, begun)
         sampled = {"sampled": len(table.survey.sample)} if isinstance(table, StreamedTable) else {}
-        document = {**listing_document(manifest), "columns": readings_document(table.readings)}
+        document = {**listing_document(manifest), "columns": readings_document(table.readings, options.categorical)}
         output.document({**document, "copies_left_out": left_out, **sampled})
 
 

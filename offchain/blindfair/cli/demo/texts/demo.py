@@ -14,6 +14,7 @@ from blindfair.cli.demo.texts.labelled import MINILM_DIGEST
 from blindfair.cli.demo.texts.prepared import Labelled, PreparedTexts
 from blindfair.cli.demo.texts.results import of_buying_texts, show_texts
 from blindfair.cli.demo.texts.review import known_valuation, review_texts, texts_document
+from blindfair.cli.demo.trade_costs import Busy
 from blindfair.cli.demo.verdicts import with_those_of_the_trade
 from blindfair.cli.machine_costs import machine_costs
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
@@ -42,6 +43,7 @@ def run_text_demo(
     """
     seconds: dict[str, float] = {}
     files: dict[str, bytes] = {}
+    busy = Busy()
     with one_thread():
         base = BaseModel.load(job.model)
         check_base(job, base)
@@ -50,9 +52,8 @@ def run_text_demo(
         with opened_world(directory, screen, job.options.rpc, accounts) as world:
             threads = min(os.cpu_count() or 1, job.options.divisions)
             costs = machine_costs(screen.note)
-            screen.estimate(
-                estimate_texts(job, blank_model(base, read, job.options.seed), costs, steps, threads), len(world.cases)
-            )
+            blank, cases = blank_model(base, read, job.options.seed), len(world.cases)
+            screen.estimate(estimate_texts(job, blank, costs, steps, threads, cases, busy), cases)
             trades = run_cases(world, screen, goods, seconds)
             task = _task(job, base, read)
             parties = make_parties(world, "honest", goods)

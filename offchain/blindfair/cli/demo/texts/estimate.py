@@ -8,6 +8,7 @@ from blindfair.blind.estimate import estimate
 from blindfair.blind.plan import plan
 from blindfair.cli.demo.estimate import DemoEstimate
 from blindfair.cli.demo.texts.prepared import PreparedTexts
+from blindfair.cli.demo.trade_costs import Busy, other_seconds, recomputed_records
 from blindfair.influence.text import TextModel, fine_tune
 from blindfair.pricing.texts.directions import STRENGTHS
 from blindfair.pricing.texts.utility import ARMS
@@ -29,8 +30,13 @@ _READ_ONCE = 1 / 3
 """The part of a step's time for each text that a pass forward alone takes."""
 
 
-def estimate_texts(job: PreparedTexts, model: TextModel, costs: CostModel, steps: int, threads: int) -> DemoEstimate:
-    """Estimate on the machine of `costs`; `steps` are those of each fine-tuned arm, `threads` divisions run at once."""
+def estimate_texts(
+    job: PreparedTexts, model: TextModel, costs: CostModel, steps: int, threads: int, trades: int, busy: Busy
+) -> DemoEstimate:
+    """Estimate on the machine of `costs`; `steps` are those of each fine-tuned arm, `threads` divisions run at once.
+
+    `busy` was made at the beginning of work.
+    """
     records = len(job.offer)
     train, _ = job.divided(job.options.seed)
     texts = train[0], None if train[1] is None else [0] * len(train[1])
@@ -39,9 +45,9 @@ def estimate_texts(job: PreparedTexts, model: TextModel, costs: CostModel, steps
     chosen = plan(records, dimension, queries)
     blind = estimate(chosen.parameters, records, dimension, queries, costs)
     fine_tune(model, *texts, steps=1, seed=0)
-    began = time.perf_counter()
+    began = time.process_time()
     fine_tune(model, *texts, steps=_TRIED, seed=0)
-    step = (time.perf_counter() - began) / _TRIED
+    step = (time.process_time() - began) / _TRIED
     rows = step * records / _STEP
     # Texts with labels need a head alone, which is fitted in no time, as a rule.
     tuned = STRENGTHS[0] if job.label is None else 0
@@ -51,10 +57,18 @@ def estimate_texts(job: PreparedTexts, model: TextModel, costs: CostModel, steps
         # A head is fitted on states that are computed once.
         judged = 0.0
     rounds = -(-job.options.divisions // threads)
+    selected = min(job.options.affordable, records)
+    audits = rows * recomputed_records(trades, selected) / records
+    known = trades * blind.seconds + other_seconds(costs, trades, records, selected)
+    trading = trades * rows + audits + known
+    # The demo computes the rows of the honest trade once more, and tunes on what it bought.
+    review = rows + judged / _TUNED
     return DemoEstimate(
         upload_bytes=blind.upload_bytes,
         download_bytes=blind.download_bytes,
         memory_bytes=blind.memory_bytes,
         evaluation_seconds=blind.seconds + rows,
-        refit_seconds=question + rounds * (question + rows + judged),
+        # The five buyers are one person, who makes the query once.
+        trade_seconds=busy.factor * (question + trading),
+        worth_seconds=busy.factor * (review + rounds * (question + rows + judged)),
     )

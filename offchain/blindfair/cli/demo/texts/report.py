@@ -22,6 +22,15 @@ CHARACTERS = 200
 """The first characters of a text, which are shown."""
 
 
+_WHY = {
+    False: "Why not simply the highest scores: bought are the texts that are most probably like the buyer's own, and "
+    "whole.\nA score above those of the buyer's own texts is unlike them, too, and a second score tells damaged texts.",
+    True: "Bought are the texts whose label is most probably right, the highest scores first.\n"
+    "Near-duplicates of earlier texts are left out, whatever their score.",
+}
+"""How `pricing.texts.choice` chooses, without and with labels, under the picture of the scores."""
+
+
 def make_text_report(
     job: PreparedTexts,
     trades: Mapping[str, TradeResult],
@@ -38,7 +47,9 @@ def make_text_report(
         for record, _ in honest.bought
     ]
     return {
-        "scores.png": draw_scores(honest.scores, bought, "cosine of row and query times the query's size"),
+        "scores.png": draw_scores(
+            honest.scores, bought, "cosine of row and query times the query's size", _WHY[job.label is not None]
+        ),
         "sources.png": draw_sources(reviewed.offered, reviewed.bought),
         "worth.png": draw_text_worth(utility),
         "gas.png": draw_gas(trades),
