@@ -15,7 +15,7 @@ from blindfair.blind.parameters import DEFAULT
 from blindfair.influence.arrays import Floats
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.projection import Projection
-from blindfair.influence.text import BaseModel, Difference, find_projection, fine_tune
+from blindfair.influence.text import BaseModel, Difference, find_projection, fine_tune, project_query
 from blindfair.influence.text.scoring import unit_rows
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.texts.valuation import TextValuation, _key, most_entries, prepare_text_valuation
@@ -139,6 +139,25 @@ def test_texts_without_a_label_lie_outside_of_the_space_of_a_hidden_query(bases:
     as_they_are = find_projection(made.scoring.model, UNLABELLED[:40], None, [], k=40).projection
     assert outside(replace(made, projection=as_they_are), UNLABELLED[:40], None).max() < 1e-3
     assert outside(made, UNLABELLED[:40], None).min() > 0.05
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_own_texts_score_more_nearly_as_by_the_whole_query_than_by_its_part_in_the_space(
+    bases: dict[str, BaseModel], kind: str
+) -> None:
+    """The seller sees the same space either way: only the encrypted numbers differ."""
+    made = unlabelled(bases[kind])
+    projection, layers = made.projection, made.direction.layers
+    whole = np.concatenate([pair.project_query(part) for pair, part in zip(projection.sides, layers, strict=True)])
+    model = made.scoring.model
+    known = model.rows(UNLABELLED[:40], None, Projection(len(whole), sides=projection.sides)) @ whole
+    rows = model.rows(UNLABELLED[:40], None, projection)
+    wanted = known / np.linalg.norm(rows, axis=1)
+    part = project_query(projection, layers)
+    by_part, by_asked = (
+        float(np.corrcoef(unit_rows(rows) @ query, wanted)[0, 1]) for query in (part, made.queries[0].astype(float))
+    )
+    assert 1 - by_asked < (1 - by_part) / 4, (by_asked, by_part)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])

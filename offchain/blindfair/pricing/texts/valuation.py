@@ -1,6 +1,7 @@
 """From a buyer's own texts to a question and back: queries, projection and rounding, and trusted scores to read by.
 
     own texts --choose_direction--> a direction of every layer --find_projection--> k entries --> the score's query
+    hidden    --query_within--> the query by which own rows, and shuffled ones, score most nearly as by the whole one
     own rows, and rows of shuffled words --contrast--> the second query, for texts without labels
     validation texts --scored as the offer is, through noise--> trusted scores
 
@@ -35,7 +36,8 @@ from blindfair.pricing.texts.adapted import adapted_model, asked_difference, ask
 from blindfair.pricing.texts.contrast import contrast
 from blindfair.pricing.texts.damage import classes_beside, other_labels, shuffled_words
 from blindfair.pricing.texts.directions import Direction, choose_direction
-from blindfair.pricing.texts.pieces import recombined
+from blindfair.pricing.texts.pieces import LONG_PIECES, SHORT_PIECES, recombined
+from blindfair.pricing.texts.within import query_within
 from blindfair.protocol.audit import ROUNDING_SHARE
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import NoRecords, UnusableModel, UnusableText
@@ -51,8 +53,11 @@ A hidden query is what these directions hold of it, so more of them score better
 """
 
 RECOMBINED, PIECED = 5, 128
+MADE = {LONG_PIECES: 3, SHORT_PIECES: 5}
 """Directions of a hidden query about texts without a label come from texts that are recombined of own ones: five for
 each of 128 at most. Their rows hold nearly as much of the query as own rows, and tell less of own texts.
+
+For each own text so many are made, of long and of short pieces: more texts than directions make better directions.
 
 Texts with a label are taken as they are: rows of a fitted head span few directions.
 """
@@ -147,12 +152,16 @@ def prepare_text_valuation(
         key = _key(model, preprocessing, both, seed, fine_tuned)
         if not classes:
             texts = _recombined(model, some[0], key) or both[0], None
-        made = find_projection(model, *texts, [], k=min(ENTRIES, len(texts[0])), rotated_by=key)
+        most = len(texts[0]) if classes else RECOMBINED * min(count, PIECED)
+        made = find_projection(model, *texts, [], k=min(ENTRIES, most, len(texts[0])), rotated_by=key)
     projection, k = made.projection, made.projection.k
-    rows = made.rows if texts is both else model.rows(*both, projection)
+    query, rows = project_query(projection, direction.layers), made.rows
+    if texts is not both:
+        rows, whole = _rows_and_scores(model, both, projection, direction)
+        query = query_within(query, rows, whole)
     own, worse = unit_rows(rows[:count]), unit_rows(rows[count:])
     held, broken = (unit_rows(model.rows(*texts, projection)) for texts in (validation, worse_validation))
-    real = [project_query(projection, direction.layers)]
+    real = [query]
     if len(bits) > 1 and not classes:
         real.append(contrast(own, worse))
     rounded = {
@@ -257,7 +266,7 @@ def _evenly(texts: Texts, most: int) -> Texts:
 def _recombined(model: TextModel, own: Sequence[str], key: np.random.Generator) -> list[str]:
     """Texts made of pieces of own ones, as far as the model reads them: none where it reads no own text either."""
     count = min(len(own), PIECED)
-    made = recombined(own, RECOMBINED * count, key)
+    made = [text for sizes, each in MADE.items() for text in recombined(own, each * count, key, sizes)]
     found = []
     for text in made:
         try:
@@ -266,6 +275,19 @@ def _recombined(model: TextModel, own: Sequence[str], key: np.random.Generator) 
             continue
         found.append(text)
     return found
+
+
+def _rows_and_scores(
+    model: TextModel, texts: Texts, projection: Projection, direction: Direction
+) -> tuple[Floats, Floats]:
+    """Rows `n x k`, and their scores by what the sides hold of the whole query, `n`: the texts are read once for both.
+
+    By sides that hold the query whole, own texts would score as those that the direction was fitted to.
+    """
+    parts = [pair.project_query(part) for pair, part in zip(projection.sides, direction.layers, strict=True)]
+    asked = np.concatenate(parts)
+    wide = model.rows(*texts, Projection(len(asked), sides=projection.sides))
+    return wide if projection.entries is None else wide @ projection.entries, wide @ asked
 
 
 def _key(

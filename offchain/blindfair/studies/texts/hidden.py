@@ -95,7 +95,8 @@ def _guesses(hidden: TextValuation, domain: TextDomain) -> dict[str, dict[str, f
     rows = unit_rows(hidden.scoring.model.rows(domain.offer, domain.labels.offer, wide))
     sent = np.eye(len(inside)) if projection.entries is None else projection.entries
     space, _ = np.linalg.qr(sent)
-    asked = space @ (space.T @ np.concatenate(parts))
+    # Scores are products with projected rows, and the entries sent are orthonormal.
+    asked = sent @ np.asarray(hidden.queries, dtype=np.float64)[0]
     scores, outside = rows @ asked, np.linalg.norm(rows - (rows @ space) @ space.T, axis=1)
     nearest = outside <= np.quantile(outside, NEAREST)
 
@@ -169,7 +170,7 @@ def _guessed(lines: Sequence[Any]) -> TextTable:
         "guessed",
         "What the seller of a hidden query can guess",
         "Means of absolute values, in the entries of the projection's first stage and the layers of the query.\n"
-        "*Cosine*: of the guess and of the part of the query that is asked.\n"
+        "*Cosine*: of the guess and of the query that is asked.\n"
         "*Ranks*: the rank correlation (Spearman) of the offer's scores by the guess and by the query.\n"
         "*Mean row*: of the whole offer, which the seller has without being asked.\n"
         f"*Nearest rows*: the mean row of the {NEAREST:.0%} of the offer nearest to the space sent, less the others'.\n"

@@ -20,7 +20,7 @@ _STEP = 16
 _TRIED = 3
 """Steps that are timed; the first one is slower, and not counted."""
 
-_READ_AGAIN = 6
+_READ_AGAIN = 8
 """How often a valuation reads each own text besides fine-tuning: losses, projections, rows, damaged rows, pieces."""
 
 _TUNED = len(ARMS) - 1
