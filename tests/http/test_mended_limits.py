@@ -129,6 +129,16 @@ def test_accounts_of_one_address_share_a_limit_and_leave_others_alone(tmp_path: 
 # --- slow senders --------------------------------------------------------------------------------------------------
 
 
+def test_a_program_that_begins_while_the_service_is_busy_waits(tmp_path: Path) -> None:
+    """Also with its very first request, of which no session is there to say who asks."""
+    with serving(tmp_path, address_rate=2.0, address_burst=4) as served:
+        while served.ask("GET", "/v1/info").status == 200:
+            pass
+        client = served.client(Person())
+        client.hold("a program that was started again")
+        assert list(client.pending()) == []
+
+
 def test_space_that_was_announced_cannot_be_held_by_sending_slowly(tmp_path: Path) -> None:
     """Faster than the slowest that any message may be, and too slow for one of its size."""
     with serving(

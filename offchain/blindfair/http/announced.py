@@ -147,7 +147,7 @@ class _Asking:
         ends, left = time.monotonic() + self._seconds, SERVICE_BYTES
         found: list[AnnouncedListing] = []
         try:
-            info = read_info(caller, self._domain, self._seconds)
+            info = read_info(caller, self._domain, self._seconds, tries=1)
             for announcement in announced[:LISTINGS_OF_SERVICE]:
                 try:
                     manifest, size = self._manifest(caller, announcement, info.seller, left, ends)

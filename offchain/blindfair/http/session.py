@@ -96,13 +96,7 @@ class ServiceSession:
         if answer.status_code == 401:
             self._token = None
             return True
-        if answer.status_code not in (429, 503):
-            return False
-        wait = answer.headers.get("Retry-After", "")
-        if not wait.isascii() or not wait.isdigit() or int(wait) > _MOST_WAIT:
-            return False
-        time.sleep(int(wait))
-        return True
+        return _waited_for(answer)
 
     @contextmanager
     def _plain(self, method: str, path: str, **options: Unpack[CallOptions]) -> Iterator[requests.Response]:
@@ -154,11 +148,26 @@ class ServiceSession:
         raise ServiceBusy(f"The service at {self.url} is busy")
 
 
-def read_info(caller: Caller, domain: Domain | None, seconds: float = 30.0) -> ServiceInfo:
-    """What a service says of itself. Raises WrongService for another contract than that of `domain`, unless it is None,
-    or what is no service, and what `Caller.call` raises."""
-    with caller.call("GET", INFO, seconds=seconds) as answer:
-        body = read_document(caller.url, answer, DOCUMENT_BYTES)
+def _waited_for(answer: requests.Response) -> bool:
+    """Whether it was waited for a service that is busy: it says for how long, and that is not too long."""
+    if answer.status_code not in (429, 503):
+        return False
+    wait = answer.headers.get("Retry-After", "")
+    if not wait.isascii() or not wait.isdigit() or int(wait) > _MOST_WAIT:
+        return False
+    time.sleep(int(wait))
+    return True
+
+
+def read_info(caller: Caller, domain: Domain | None, seconds: float = 30.0, *, tries: int = _TRIES) -> ServiceInfo:
+    """What a service says of itself; a busy one is asked `tries` times. Raises WrongService for another contract than
+    that of `domain`, unless it is None, or what is no service, ServiceBusy, and what `Caller.call` raises."""
+    for left in reversed(range(tries)):
+        with caller.call("GET", INFO, seconds=seconds) as answer:
+            if left and _waited_for(answer):
+                continue
+            body = read_document(caller.url, answer, DOCUMENT_BYTES)
+        break
     try:
         info = ServiceInfo.from_document(body)
     except MalformedMessage as error:
