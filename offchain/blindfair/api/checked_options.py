@@ -38,7 +38,7 @@ def checked_memory(gib: float) -> int:
     if not MIN_MEMORY_GIB <= gib <= 2**20:
         raise InvalidOption(
             "`max_memory` is out of range",
-            expected=f"{MIN_MEMORY_GIB} or more, in GiB: with less no buyer could be answered",
+            expected=f"{MIN_MEMORY_GIB} ... {2**20} GiB; with less no buyer could be answered",
             found=gib,
             hint=f"{MAX_MEMORY_GIB} if the option is left out",
         )
