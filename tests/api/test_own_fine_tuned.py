@@ -137,7 +137,7 @@ WRONG: dict[str, tuple[Change, type[BlindfairError], str, str]] = {
     "no folder": (shutil.rmtree, FileMissing, "no such folder", "save_pretrained"),
     "no config": (without("config.json"), FileMissing, "A file is missing", "save_pretrained"),
     "no tokenizer": (without("tokenizer.json"), FileMissing, "tokenizer.json", "copy the base model's tokenizer.json"),
-    "no weights": (without("model.safetensors"), FileMissing, "model.safetensors", "save_pretrained"),
+    "no weights": (without("model.safetensors"), FileMissing, "A file of the model is missing", "save_pretrained"),
     "an adapter": (an_adapter, FileMissing, "config.json", "name it with `adapter`"),
     "a pickle": (pickled, FileMissing, "pytorch_model.bin", "as one file"),
     "another architecture": (another("llama"), UnusableModel, "of another architecture", "fine-tuned from"),

@@ -13,7 +13,7 @@ from real_tables import LABEL, UGLY_HEADER
 from whole_demo import ENDINGS, QUICK, Demo, check_money
 
 from blindfair.api.amounts import show_ether
-from blindfair.cli.demo.options import DemoOptions
+from blindfair.cli.demo.options import MIN_AUDIT_ROWS, DemoOptions
 from blindfair.cli.demo.prepared import without_copies
 from blindfair.influence.table import read_table
 from blindfair.pricing.scenario import make_scenario
@@ -158,6 +158,13 @@ def test_the_report_has_its_pictures(name: str, demo: Demo) -> None:
     assert picture.shape[:2] == (585, 1040)
     blue = np.abs(picture[:, :, :3] - np.array([0x1B, 0x6C, 0xA8]) / 255).max(axis=2) < 0.01
     assert blue.sum() > 500
+
+
+def test_the_budget_of_an_own_table_pays_for_a_part_of_it(demo: Demo) -> None:
+    found = re.search(r"budget +[0-9.]+ ether, for ([0-9,]+) of the ([0-9,]+) records", demo.ended.err)
+    assert found is not None, demo.ended.err
+    paid, offered = (int(number.replace(",", "")) for number in found.groups())
+    assert paid == max(int(0.4 * offered), 2 * MIN_AUDIT_ROWS) < offered
 
 
 def test_the_picture_of_the_scores_says_why_the_highest_are_not_bought(demo: Demo) -> None:

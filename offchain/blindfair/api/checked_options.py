@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from blindfair.api.defaults import MAX_MEMORY_GIB, NAMED_BITS, UNNAMED_BITS
+from blindfair.api.defaults import MAX_MEMORY_GIB, MIN_MEMORY_GIB, NAMED_BITS, UNNAMED_BITS
 from blindfair.influence.label import LabelKind
 from blindfair.protocol.errors import InvalidOption
 
@@ -35,10 +35,10 @@ def checked_bits(bits: int, *, is_named: bool) -> int:
 def checked_memory(gib: float) -> int:
     """The bytes that one request may take at once, of GiB that a person gave. Raises InvalidOption."""
     # NaN is in no range.
-    if not 0 < gib <= 2**20:
+    if not MIN_MEMORY_GIB <= gib <= 2**20:
         raise InvalidOption(
             "`max_memory` is out of range",
-            expected="more than 0, in GiB",
+            expected=f"{MIN_MEMORY_GIB} ... {2**20} GiB; with less no buyer could be answered",
             found=gib,
             hint=f"{MAX_MEMORY_GIB} if the option is left out",
         )

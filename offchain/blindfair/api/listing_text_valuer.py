@@ -101,7 +101,7 @@ class ListingTextValuer:
         return self._valuer(manifest).check_delivered(numbers, records, manifest)
 
     def known_model(self, manifest: Manifest) -> TextScoring | None:
-        """Return the scoring model that this listing is asked at; None with one of the buyer's own, which is tried first."""
+        """Return the scoring model that this listing is asked at; None if the buyer tries one of its own first."""
         if self._fine_tuned is not None:
             return None
         listed, columns = listed_texts(manifest), tuple(column.name for column in manifest.schema.columns)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bad_questions import taken_out
+from rich.console import Console
 from sealed_messages import forged, pending, put_in, sealed_messages_to
 from trade import (
     AUDITED,
@@ -38,6 +39,7 @@ from blindfair.blind.parameters import DEFAULT
 from blindfair.blind.query import encrypt_queries
 from blindfair.cli.buyer.distrust import check_trusted, remember_failure
 from blindfair.cli.demo.hostile import InflatingSeller
+from blindfair.cli.lines import Lines
 from blindfair.protocol.errors import BudgetExhausted, FeeRequired, FieldMismatch, InvalidOption, OpeningsUsedUp
 from blindfair.protocol.messages import Refusal, Request, read
 from blindfair.protocol.quantities import Address, Digest, Wei
@@ -205,7 +207,7 @@ def test_a_seller_that_hides_behind_used_up_openings_is_caught_by_the_sample(wor
         "agreement-sample.message", "delivery-sample.message",
     }  # fmt: skip
     assert isinstance(read((evidence / "openings.message").read_bytes(), domain=parties.buyer.domain)[1], Refusal)
-    remember_failure(tmp_path / "keystore.json", parties.buyer.listing, outcome)
+    remember_failure(tmp_path / "keystore.json", parties.buyer.listing, outcome, Lines(Console()))
     with pytest.raises(InvalidOption):
         check_trusted(tmp_path / "keystore.json", parties.buyer.listing)
 

@@ -144,7 +144,7 @@ def test_near_duplicates_that_the_audit_did_not_see_are_found_in_the_delivery(
     assert len(parties.buyer.bought()) == len(PICKED) and "release" not in parties.buyer.sizes()
     finding = json.loads((parties.buyer.directory / "evidence" / "finding.json").read_text())
     assert finding["error"] == "DuplicatesOpened"
-    remember_failure(tmp_path / "keystore.json", parties.buyer.listing, outcome)
+    remember_failure(tmp_path / "keystore.json", parties.buyer.listing, outcome, Lines(Console()))
     with pytest.raises(InvalidOption, match="its list is false"):
         check_trusted(tmp_path / "keystore.json", parties.buyer.listing)
     told = near_duplicates_of(parties)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.cli.buyer.remembered import remember, remembered
+from blindfair.cli.lines import Lines
 from blindfair.protocol import errors
 from blindfair.protocol.errors import AuditError, CommittedGarbage, FaultProven, InvalidOption
 from blindfair.protocol.fields import hex_text
@@ -17,11 +18,11 @@ FILE = "distrusted.json"
 _CAUGHT = (AuditError, CommittedGarbage, FaultProven)
 
 
-def remember_failure(keystore: Path, listing: ListingId, outcome: Outcome) -> None:
-    """Write the listing down if its seller was caught. Raises CannotWrite, MalformedFile."""
+def remember_failure(keystore: Path, listing: ListingId, outcome: Outcome, notices: Lines) -> None:
+    """Write the listing down if its seller was caught; `notices` tell where that fails."""
     error = getattr(errors, outcome.error or "", None)
     if isinstance(error, type) and issubclass(error, _CAUGHT):
-        remember(keystore.parent / FILE, hex_text(listing), outcome.reason)
+        remember(keystore.parent / FILE, hex_text(listing), outcome.reason, notices)
 
 
 def check_trusted(keystore: Path, listing: ListingId) -> None:

@@ -29,6 +29,7 @@ from blindfair.cli.party.screen import PartyScreen
 from blindfair.influence.text import Difference
 from blindfair.pricing.learners import LEARNERS
 from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.quantities import Address
 from blindfair.protocol.units import Units
 
 
@@ -74,7 +75,9 @@ def opened_purchase(
     valuer: ListingValuer | ListingTextValuer
 
     def check_new(manifest: Manifest) -> None:
-        check_not_evaluated(settings.keystore, listing, valuer.known_model(manifest))
+        if context.account is not None:
+            account = Address(context.account.address.lower())
+            check_not_evaluated(settings.keystore, account, listing, valuer.known_model(manifest))
 
     if isinstance(tables, OwnTexts):
         base, sent = tables.base(), tables.sent_base()

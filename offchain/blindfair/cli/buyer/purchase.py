@@ -68,9 +68,9 @@ def show_scores(
         try:
             evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
         except (CommittedGarbage, FaultProven) as caught:
-            remember_failure(settings.keystore, purchase.buyer.listing, Outcome.stopped(caught))
+            remember_failure(settings.keystore, purchase.buyer.listing, Outcome.stopped(caught), screen.notices)
             raise
-        remember_evaluation(settings.keystore, directory, evaluated)
+        remember_evaluation(settings.keystore, directory, evaluated, screen.notices)
         scores = purchase.valuer.real_scores(evaluated.scores[0], evaluated.listing.manifest)
         screen.still()
         prices = settings.options.purchase.prices
@@ -140,14 +140,14 @@ def complete(
         prices = settings.options.purchase.prices
         if buyer.outcome is None:
             evaluated, choice = turns.until(purchase.evaluated)
-            remember_evaluation(settings.keystore, directory, evaluated)
+            remember_evaluation(settings.keystore, directory, evaluated, screen.notices)
             price = credited_price(choice.price, evaluated.fee)
             if choice.records and not _agreed(buyer, choice, price, prices, screen, confirmed):
                 output.lines.item("", "nothing was bought; the same command asks again")
                 output.document({"final": None, "reason": "not agreed to"})
                 return
         outcome = turns.until(purchase.ended)
-        remember_failure(settings.keystore, buyer.listing, outcome)
+        remember_failure(settings.keystore, buyer.listing, outcome, screen.notices)
         screen.still()
         if buyer.bought():
             target = export or default_export(directory, buyer.review().listing.manifest)

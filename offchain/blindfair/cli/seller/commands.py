@@ -210,7 +210,8 @@ def list_records(
         str, typer.Option(metavar="AMOUNT", help="The most that the bonds of all open offers may come to.")
     ] = "1",
     max_memory: Annotated[
-        float, typer.Option(metavar="GIB", help="The most memory of this machine that one request may take.")
+        float,
+        typer.Option(metavar="GIB", help="The most memory of this machine that one request may take, 0.0625 or more."),
     ] = MAX_MEMORY_GIB,
     pay_to: Annotated[
         str | None,

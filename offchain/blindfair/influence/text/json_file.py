@@ -19,7 +19,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """The bytes of a file of a base model. Raises FileMissing, UnusableModel where it is longer than `limit`."""
     try:
         if not path.is_file():
-            raise FileMissing("A file of the base model is missing", expected=path.name, found="no such file")
+            raise FileMissing("A file of the model is missing", expected=path.name, found="no such file")
         size = path.stat().st_size
         if size <= limit:
             with path.open("rb") as file:
@@ -27,9 +27,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
                 data = file.read(min(size, limit) + 1)
             size = len(data)
     except OSError as error:
-        raise FileMissing(
-            "A file of the base model cannot be read", expected=path.name, found=error.strerror
-        ) from error
+        raise FileMissing("A file of the model cannot be read", expected=path.name, found=error.strerror) from error
     if size > limit:
         raise UnusableModel(f"{path.name} is too long", expected=f"at most {limit} bytes", found=size)
     return data

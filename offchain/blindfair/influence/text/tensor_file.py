@@ -68,7 +68,7 @@ class TensorFile:
         Raises FileMissing, UnusableModel.
         """
         if not path.is_file():
-            raise FileMissing("A file of the base model is missing", expected=path.name, found="no such file")
+            raise FileMissing("A file of the model is missing", expected=path.name, found="no such file")
         return cls._checked(path.name, path, 0, path.stat().st_size)
 
     @classmethod
