@@ -78,7 +78,8 @@ def install_locked(project: Path, node: Path, wanted: Iterable[str]) -> None:
     if all(is_installed(name) for name in wanted):
         return
     done = subprocess.run(  # noqa: S603
-        [node, npm_script(node), "ci", "--no-audit", "--no-fund"],
+        # What is in the cache needs no asking again: the lock file says what each package has to hash to.
+        [node, npm_script(node), "ci", "--prefer-offline", "--no-audit", "--no-fund"],
         cwd=project,
         capture_output=True,
         text=True,
