@@ -68,7 +68,7 @@ def test_a_data_frame_is_listed_evaluated_and_bought(kind: LabelKind) -> None:
         screen = io.StringIO()
         lines = Lines(Console(file=screen, width=300))
         show_evaluation(lines, buyer.agent.review(), choice, buyer.scores, None, IN_ETHER)
-        assert f"of 100 records, positive = helpful, in {UNITS[kind]}: " in screen.getvalue()
+        assert f"of 100 records, positive = helpful, in {UNITS[kind]}: " in " ".join(screen.getvalue().split())
         # A bootstrap of nothing but good records has no width: no more is said than so many scores can show.
         all_good = {"clean_share": 1.0, "clean_share_low": 0.9705, "clean_share_high": 1.0, "clean_expected": 0.999}
         faultless = replace(choice, numbers={**choice.numbers, **all_good})

@@ -15,6 +15,7 @@ from blindfair.protocol.errors import Refused, UnusableModel
 
 def test_a_base_model_travels_by_command(testnet: LocalChain, tmp_path: Path, inside: Inside) -> None:
     held, mine = (write(build(kind), tmp_path / kind) for kind in ("llama", "gpt2"))
+    large = write(build("gpt2", n_inner=2**10), tmp_path / "large")
     accounts = {name: testnet.party(tmp_path / name) for name in ("seller", "buyer", "careful", "poor")}
     place: list[object] = ["--mail", tmp_path / "mail", "--rpc", testnet.url, "--deployment", testnet.deployment]
     place += ["--password-file", tmp_path / "password"]
@@ -23,16 +24,16 @@ def test_a_base_model_travels_by_command(testnet: LocalChain, tmp_path: Path, in
         "--records", lines_of(TEXTS, tmp_path / "t.jsonl"), "--opened-share", "0.5", "--opened-records", "60",
         "--text-column", "text", "--base-model", held, "--any-base-model", "--bits", "6",
         *(word for name in ("buyer", "careful", "poor") for word in ("--buyer", accounts[name])), *TERMS,
-        "--max-memory", "0.0001", "--json", tmp_path / "listing.json",
+        "--max-memory", "0.001", "--json", tmp_path / "listing.json",
     )  # fmt: skip
     assert listed.code == 0, listed.err
     assert "or any that a buyer sends" in " ".join((listed.out + listed.err).split())
     listing = json.loads((tmp_path / "listing.json").read_text())["listing"]
 
-    def evaluate(name: str, *more: object) -> Ended:
+    def evaluate(name: str, *more: object, base: Path = mine) -> Ended:
         return inside(
             "buyer", "evaluate", "--directory", tmp_path / name, *place, "--listing", listing,
-            "--own", lines_of(OWN, tmp_path / "own.jsonl"), "--text-column", "text", "--base-model", mine,
+            "--own", lines_of(OWN, tmp_path / "own.jsonl"), "--text-column", "text", "--base-model", base,
             "--budget", "0.0012", "--audit-rows", "3", "--poll", "0.2", *more,
         )  # fmt: skip
 
@@ -46,7 +47,7 @@ def test_a_base_model_travels_by_command(testnet: LocalChain, tmp_path: Path, in
         assert "sends the request" not in careful.err and "fine-tunes" not in careful.err
         whole = "".join(careful.err.split())
         assert all(BaseModel.load(each).digest.hex() in whole for each in (held, mine))
-        poor = evaluate("poor", "--send-base-model")
+        poor = evaluate("poor", "--send-base-model", base=large)
         assert poor.code == Refused.exit_code, poor.err
         assert "takes too much: memory" in " ".join(poor.err.split())
     with shell(f"{serving} --max-memory 4", tmp_path, tmp_path / "again.told") as process:

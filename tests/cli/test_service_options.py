@@ -111,7 +111,7 @@ def test_the_limit_of_bonds_is_changed_while_serving_and_remembered(pair: Pair) 
 def test_the_limit_of_memory_is_changed_while_serving_and_remembered(pair: Pair) -> None:
     before = pair.settings("seller")
     assert load(pair.home / "seller", ListingOptions).options.policy().max_memory == SellerPolicy().max_memory == 2**32
-    for wrong in ("0", "-1", "nan", "1e9", "0.06"):
+    for wrong in ("0", "-1", "nan", "1e9", "0.0009"):
         pair.inside("seller", "resume", *pair.common("seller"), "--max-memory", wrong).failed(
             InvalidOption, "--max-memory"
         )

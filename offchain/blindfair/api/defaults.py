@@ -42,8 +42,8 @@ MODELS = ("logistic", "mlp", "cnn")
 TABLE_MODELS = ("logistic", "mlp")
 """Models that learn tables."""
 
-MIN_MEMORY_GIB = 0.0625
-"""The least that a seller may limit a request to, in GiB: a query over twenty columns takes half of it."""
+MIN_MEMORY_GIB = 0.001
+"""The least that a seller may limit a request to, in GiB: no query fits into less."""
 
 MAX_MEMORY_GIB = 4.0
 """Memory that one request may take of a seller's machine, in GiB: that of the default `SellerPolicy`."""

@@ -211,7 +211,7 @@ def list_records(
     ] = "1",
     max_memory: Annotated[
         float,
-        typer.Option(metavar="GIB", help="The most memory of this machine that one request may take, 0.0625 or more."),
+        typer.Option(metavar="GIB", help="The most memory of this machine that one request may take, 0.001 or more."),
     ] = MAX_MEMORY_GIB,
     pay_to: Annotated[
         str | None,
