@@ -253,6 +253,7 @@ def test_a_seller_without_offers_has_no_keys_to_hand_over(service: Service, insi
     ended = inside("seller", "watch-package", "--directory", service.directory, "--to", tmp_path)
     assert ended.code == StateError.exit_code
     assert "No offer is open" in ended.err
+    assert "--watch-packages" in ended.err
     gone = inside("seller", "watch-package", "--directory", service.directory, "--to", tmp_path / "none")
     assert gone.code == CannotWrite.exit_code
     assert [*tmp_path.iterdir()] == []

@@ -35,7 +35,10 @@ def run_watch_package(directory: Path, to: Path, output: Output) -> None:
         journal.close()
     if not made:
         raise StateError(
-            "No offer is open", expected="an offer that a buyer may accept, or an open order", found="none"
+            "No offer is open",
+            expected="an offer that a buyer may accept, or an open order",
+            found="none",
+            hint="run it again once a buyer buys, or let blindfair seller serve --watch-packages DIR do it",
         )
     for package in made:
         output.lines.item("package", f"order {hex_text(package.order_id)} in {to / package.name}")
