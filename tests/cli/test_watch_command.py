@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.context import AgentContext
 from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.policy import SellerPolicy
+from blindfair.agents.watch.package import WatchPackage, read_head
 from blindfair.api.amounts import IN_ETHER
 from blindfair.api.keystore import address_of, create_keystore
 from blindfair.api.own_records import TableOptions
@@ -30,6 +31,7 @@ from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.cli.party.settings import BegunSettings, save
 from blindfair.protocol.errors import (
+    CannotWrite,
     FileMissing,
     GasCeilingReached,
     GasPriceTooHigh,
@@ -247,6 +249,21 @@ def test_a_folder_gets_a_package_for_each_order(cheated: Cheated, inside: Inside
     ended = inside("buyer", "watch-package", "--directory", "testnet/buyer", "--to", "handed", "--json", "result.json")
     assert ended.code == 0, ended.err
     assert [path.name for path in Path("handed").iterdir()] == [f"{cheated.offer.struct_hash().hex()}.watch"]
+
+
+def test_the_package_of_another_order_is_not_overwritten(cheated: Cheated, inside: Inside) -> None:
+    Path("kept").mkdir()
+    written, other = Path("kept", "own.watch"), Path("kept", "other.watch")
+    command = ("buyer", "watch-package", "--directory", "testnet/buyer", "--to")
+    for _ in range(2):
+        ended = inside(*command, written)
+        assert ended.code == 0, ended.err
+    assert f"blindfair watch --package {written} --directory DIR" in " ".join(ended.out.split() + ended.err.split())
+    head = read_head(written)
+    WatchPackage(replace(head, offer=replace(head.offer, price=Wei(head.offer.price + 1))), (), ()).write(other)
+    before = other.read_bytes()
+    inside(*command, other).failed(CannotWrite, "holds the package of another order")
+    assert other.read_bytes() == before
 
 
 def test_what_cannot_be_watched_is_said(cheated: Cheated, inside: Inside) -> None:

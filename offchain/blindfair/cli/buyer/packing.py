@@ -6,15 +6,17 @@ from pathlib import Path
 from blindfair.agents.store.directory import SecretStore
 from blindfair.agents.store.journal import read_journal
 from blindfair.agents.watch.making import delivered_parts, make_package
-from blindfair.agents.watch.package import WatchPackage
+from blindfair.agents.watch.package import WatchPackage, read_head
 from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.options import Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.settings import resumed_settings
 from blindfair.cli.targets import check_file_target
-from blindfair.protocol.errors import FileMissing, SecretDamaged
+from blindfair.protocol.errors import BlindfairError, CannotWrite, FileMissing, SecretDamaged
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.signing import Domain
+
+_NAMED_THERE = "--directory DIR --rpc URL --deployment FILE --keystore FILE --gas-ceiling ETHER"
 
 
 def run_watch_package(directory: Path, to: Path, output: Output) -> None:
@@ -29,14 +31,32 @@ def run_watch_package(directory: Path, to: Path, output: Output) -> None:
         check_file_target(to, "--to")
     written = [(to / made.name if is_folder else to, made) for made in _made(directory, domain, everything=is_folder)]
     for path, made in written:
+        _check_no_others(path, made)
+    for path, made in written:
         made.write(path)
         offer = made.head.offer
         output.lines.item("package", f"order {hex_text(made.head.order_id)}: {offer.chunk_count} chunks in {path}")
     output.lines.item("reads", "who has it can read the delivery once its key is public on chain, and not before")
-    output.lines.item("next", f"on the other machine: blindfair watch --package {shlex.quote(written[0][0].name)} ...")
+    packages = f"--packages {shlex.quote(str(to))}" if is_folder else f"--package {shlex.quote(str(to))}"
+    output.lines.item("next", f"on the other machine: blindfair watch {packages} {_NAMED_THERE}")
     output.document(
         {"packages": [{"file": str(path), "order": hex_text(made.head.order_id)} for path, made in written]}
     )
+
+
+def _check_no_others(path: Path, made: WatchPackage) -> None:
+    """Raises CannotWrite where the file is the package of another order, which may not have ended."""
+    try:
+        found = read_head(path).order_id
+    except BlindfairError:
+        return
+    if found != made.head.order_id:
+        raise CannotWrite(
+            f"{path} holds the package of another order",
+            expected=hex_text(made.head.order_id),
+            found=hex_text(found),
+            hint="name another file with `to`, or a folder, which takes every order's package",
+        )
 
 
 def _made(directory: Path, domain: Domain, *, everything: bool) -> list[WatchPackage]:
