@@ -187,6 +187,16 @@ def test_a_checkout_that_was_moved_gets_another_environment(
     assert (moved / ".venv" / ".blindfair-home").read_text() == str(moved)
 
 
+def test_an_environment_that_is_linked_is_left_alone(made: Path, tmp_path: Path, quickly: dict[str, str]) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(made, other, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
+    (other / ".venv").symlink_to(made / ".venv")
+    done = demo(other, environment=quickly)
+    assert done.returncode == 1
+    assert ".venv is a link" in done.stderr and "hint" in done.stderr
+    assert (other / ".venv").is_symlink() and (made / ".venv" / ".blindfair-home").read_text() == str(made)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_what_was_interrupted_is_made_anew(sent: signal.Signals, made: Path, quickly: dict[str, str]) -> None:
     venv, slow, started = made / ".venv", made / "slow", made / "started"
