@@ -19,8 +19,8 @@ from simulation_invariants import Violation, check, require, watch_keys
 from blindfair.agents.watch.ending import WatchEnding
 from blindfair.protocol.quantities import ETHER, Address
 
-IN_CI = 100
-"""Seeds that fit into half a minute of one core."""
+IN_CI = 200
+"""Seeds that fit into a minute of one core."""
 
 DEEP = 10_000
 
