@@ -31,6 +31,7 @@ def tuned(base: Path, folder: Path, steps: int) -> Path:
     return write_tuned(base, folder, fine_tune(model, texts, None, steps=steps, seed=1, rank=2).difference)
 
 
+@pytest.mark.deep
 def test_a_killed_evaluation_goes_on_with_the_model_that_it_began_with(
     testnet: LocalChain, base: Path, tmp_path: Path, inside: Inside
 ) -> None:

@@ -4,6 +4,7 @@ seller's `--max-memory` refuses."""
 import json
 from pathlib import Path
 
+import pytest
 from command import Ended, Inside
 from local_chain import LocalChain, shell, wait_for
 from test_text_commands import OWN, TERMS, TEXTS, lines_of
@@ -13,6 +14,7 @@ from blindfair.influence.text import BaseModel
 from blindfair.protocol.errors import Refused, UnusableModel
 
 
+@pytest.mark.deep
 def test_a_base_model_travels_by_command(testnet: LocalChain, tmp_path: Path, inside: Inside) -> None:
     held, mine = (write(build(kind), tmp_path / kind) for kind in ("llama", "gpt2"))
     large = write(build("gpt2", n_inner=2**10), tmp_path / "large")
