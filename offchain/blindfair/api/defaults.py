@@ -43,7 +43,7 @@ TABLE_MODELS = ("logistic", "mlp")
 """Models that learn tables."""
 
 MIN_MEMORY_GIB = 0.001
-"""The least that a seller may limit a request to, in GiB: no query fits into less."""
+"""The least that a seller may limit a request to, in GiB. Scoring one record by two entries takes 8 MiB already."""
 
 MAX_MEMORY_GIB = 4.0
 """Memory that one request may take of a seller's machine, in GiB: that of the default `SellerPolicy`."""
