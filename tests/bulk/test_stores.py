@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -140,11 +141,30 @@ def test_a_file_that_is_cut_while_it_is_read_gives_no_bytes_of_another(tmp_path:
     """Memory is used again: what was in it before would go to a buyer that did not pay for it."""
     stored, space = commit_records(tmp_path / "d", "s", from_list, 1024, SECRET), ReusedSpace()
     count = sum(1 for _ in stored.files.chunks_of(0, 60))
-    data, lengths = stored.files.read_chunks([(0, 60)], 0, count, space)
-    assert (bytes(data), sum(lengths)) == (b"".join(stored.chunks), len(data))
+    pieces, lengths = stored.files.read_chunks([(0, 60)], 0, count, space)
+    data = b"".join(map(bytes, pieces))
+    assert (data, sum(lengths)) == (b"".join(stored.chunks), len(data))
     os.truncate(tmp_path / "d" / CHUNKS, len(data) - 1)
     with pytest.raises(OSError, match="shorter"):
-        stored.files.read_chunks([(0, 60)], 0, count, space)
+        list(stored.files.read_chunks([(0, 60)], 0, count, space)[0])
+
+
+@pytest.mark.parametrize("window", [1, 1025, 5000])
+def test_chunks_are_read_in_pieces_of_whole_chunks(
+    tmp_path: Path, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blindfair.bulk.store._WINDOW", window)
+    stored = commit_records(tmp_path / "d", "s", from_list, 1024, SECRET)
+    runs, skip = [(1, 7), (9, 60)], 1
+    chosen = [chunk for start, stop in runs for chunk in stored.files.chunks_of(start, stop)][skip:-1]
+    pieces, lengths = stored.files.read_chunks(runs, skip, len(chosen), ReusedSpace())
+    assert lengths == list(map(len, chosen))
+    ends = set(accumulate(lengths, initial=0))
+    found = b""
+    for piece in pieces:
+        found += piece
+        assert len(found) in ends
+    assert found == b"".join(chosen)
 
 
 @pytest.mark.parametrize("state", [b"", b"{}", b'{"a": 1}', b"[]"])

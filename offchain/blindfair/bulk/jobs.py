@@ -18,10 +18,10 @@ from blindfair.protocol.chunks import SALT_SIZE
 from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.merkle import DIGEST_SIZE
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey
-from blindfair.protocol.sealing import Seal, unsealed
+from blindfair.protocol.sealing import Seal, sealed_size, unsealed
 from blindfair.protocol.segments import (
     check_segment,
-    encrypt_joined,
+    encrypt_pieces,
     open_segment,
     segment_lengths,
 )
@@ -55,20 +55,22 @@ def _encrypt(job: Job) -> dict[str, Any]:
     """
     files, runs = _store(job["store"]).files, job["runs"]
     skip, count = job["skip"], job["count"]
-    data, lengths = files.read_chunks(runs, skip, count, _SPACES.chunks)
-    segment = encrypt_joined(
+    pieces, lengths = files.read_chunks(runs, skip, count, _SPACES.chunks)
+    segment = encrypt_pieces(
         DeliveryKey(bytes.fromhex(job["key"])),
         ChunkIndex(job["first"]),
-        data,
+        pieces,
         lengths,
         b"".join(files.leaves_of(start, stop) for start, stop in runs)[DIGEST_SIZE * skip :],
         _SPACES.content,
     )
+    sealed, digest = _SPACES.sealed(sealed_size(len(segment.content))), hashlib.sha256()
+    for part in Seal.new(bytes.fromhex(job["public"]), bytes.fromhex(job["info"])).close_into(segment.content, sealed):
+        digest.update(part)
     # In one piece: parts that are no whole pages of the disk's would be written twice.
-    sealed = Seal.new(bytes.fromhex(job["public"]), bytes.fromhex(job["info"])).closed(segment.content, _SPACES.sealed)
     # Lost in a power cut before anything was paid, it costs a trade and no money.
     write_whole(Path(job["to"]), sealed, lasting=False)
-    return {"root": segment.root.hex(), "sha256": hashlib.sha256(sealed).hexdigest(), "length": len(sealed)}
+    return {"root": segment.root.hex(), "sha256": digest.hexdigest(), "length": len(sealed)}
 
 
 def _check(job: Job) -> dict[str, Any]:

@@ -43,6 +43,9 @@ RECORD_HEAD = 16
 _HEADS = 2**16
 """Records whose heads are read together."""
 
+_WINDOW = 2**17
+"""Bytes after which a piece of chunks ends: it is encrypted while the processor has it near."""
+
 _HINT = "remove the folder, and list the same records again"
 _Value = TypeVar("_Value")
 
@@ -184,10 +187,11 @@ class StoreFiles:
 
     def read_chunks(
         self, runs: Iterable[tuple[int, int]], skip: int, count: int, space: Space = new_space
-    ) -> tuple[memoryview, list[int]]:
-        """Of all chunks of records in runs, `count` from number `skip` on: one after the other, and their lengths.
+    ) -> tuple[Iterator[memoryview], list[int]]:
+        """Of all chunks of records in runs, `count` from number `skip` on, read piece by piece, and their lengths.
 
         A run is a record and the one after the last in a row. Chunks are left out of the first and of the last alone.
+        A piece is some chunks, one after the other, and is overwritten by the next.
         """
         size = self.state.chunk_size
         spans = [
@@ -199,13 +203,21 @@ class StoreFiles:
         if more:
             first, after = spans[-1]
             spans[-1] = first, first + (-(-(after - first) // size) - more) * size
-        whole, done = space(sum(after - first for first, after in spans)), 0
-        for first, after in _joined(spans):
-            _read_into(self._data, whole[done : done + after - first], first)
-            done += after - first
-        if done == count * size:
-            return whole, [size] * count
-        return whole, [min(size, after - place) for first, after in spans for place in range(first, after, size)]
+        lengths = [size] * count
+        if sum(after - first for first, after in spans) != count * size:
+            lengths = [min(size, after - place) for first, after in spans for place in range(first, after, size)]
+        pieces = (self._read(first, after, space) for first, after in _windows(_joined(spans), lengths))
+        return pieces, lengths
+
+    def _read(self, first: int, after: int, space: Space) -> memoryview:
+        """Bytes of the chunks' file."""
+        view, done = space(after - first), 0
+        while done < len(view):
+            if not (count := os.preadv(self._data, [view[done:]], first + done)):
+                # What the memory held before is of another delivery.
+                raise OSError(errno.EIO, "shorter than its state says", CHUNKS)
+            done += count
+        return view
 
     def leaves_of(self, start: int, stop: int) -> bytes:
         """The leaf hashes of records in a row."""
@@ -288,13 +300,16 @@ def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def _read_into(descriptor: int, view: memoryview, place: int) -> None:
-    done = 0
-    while done < len(view):
-        if not (count := os.preadv(descriptor, [view[done:]], place + done)):
-            # What the memory held before is of another delivery.
-            raise OSError(errno.EIO, "shorter than its state says", CHUNKS)
-        done += count
+def _windows(spans: Iterable[tuple[int, int]], lengths: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Spans cut between two chunks, of these lengths, where they are long."""
+    chunks = iter(lengths)
+    for begin, end in spans:
+        stop = begin
+        while stop < end:
+            stop += next(chunks)
+            if stop - begin >= _WINDOW or stop == end:
+                yield begin, stop
+                begin = stop
 
 
 def _close(descriptors: tuple[int, ...]) -> None:

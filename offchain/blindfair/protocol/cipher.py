@@ -52,20 +52,23 @@ class ChunkCipher:
         return self._context.update(data)
 
     def crypt_into(
-        self, first: ChunkIndex, data: memoryview, lengths: Iterable[int], to: memoryview
+        self, first: ChunkIndex, pieces: Iterable[memoryview], lengths: Iterable[int], to: memoryview
     ) -> Iterator[memoryview]:
-        """Encrypt or decrypt delivery chunks of these lengths that stand one after the other, into `to`.
+        """Encrypt or decrypt delivery chunks of these lengths, into `to`. A piece is some chunks, one after the other.
 
-        Each is given as soon as it is there, as a view of `to`: chunks are many, and nothing of them is copied or kept.
+        Each chunk is given as soon as it is there, as a view of `to`: chunks are many, and nothing of them is copied or
+        kept. The next piece is taken when all of one was used, so it may overwrite it.
         """
         reset, update_into, start = self._context.reset_nonce, self._context.update_into, 0
+        more, data, place = iter(pieces), memoryview(b""), 0
         for index, length in enumerate(lengths, first):
-            stop = start + length
-            view = to[start:stop]
+            if place == len(data):
+                data, place = next(more), 0
+            view = to[start : start + length]
             reset(_ZERO + index.to_bytes(8, "big"))
-            update_into(data[start:stop], view)
+            update_into(data[place : place + length], view)
             yield view
-            start = stop
+            start, place = start + length, place + length
 
     def crypt_all(self, first: ChunkIndex, chunks: Iterable[bytes]) -> list[bytes]:
         """Encrypt or decrypt delivery chunks in a row, the first with number `first`."""

@@ -10,6 +10,7 @@ Not here: who the sender is; sealed content is signed for in its message.
 """
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -92,15 +93,24 @@ class Seal:
 
     def closed(self, plaintext: bytes | memoryview, space: Space = new_space) -> memoryview:
         """The same without a copy, for a content that is large."""
+        sealed = space(sealed_size(len(plaintext)))
+        for _ in self.close_into(plaintext, sealed):
+            pass
+        return sealed
+
+    def close_into(self, plaintext: bytes | memoryview, sealed: memoryview) -> Iterator[memoryview]:
+        """The same into `sealed`, of `sealed_size` bytes: each part of it as soon as it is there, to be hashed while it
+        is near."""
         aead, content = ChaCha20Poly1305(self.file_key), memoryview(plaintext)
-        sealed, last = space(sealed_size(len(plaintext))), _segment_count(len(plaintext)) - 1
+        last = _segment_count(len(plaintext)) - 1
         sealed[:WRAPPED_SIZE] = self.wrapped
+        yield sealed[:WRAPPED_SIZE]
         for number in range(last + 1):
             segment = content[number * SEGMENT_SIZE : (number + 1) * SEGMENT_SIZE]
             start = WRAPPED_SIZE + number * (SEGMENT_SIZE + TAG_SIZE)
             to = sealed[start : start + len(segment) + TAG_SIZE]
             aead.encrypt_into(_nonce(number, number == last), segment, None, to)
-        return sealed
+            yield to
 
 
 def seal(public: bytes, info: bytes, plaintext: bytes) -> bytes:

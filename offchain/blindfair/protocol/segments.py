@@ -79,22 +79,25 @@ def encrypt_segment(key: DeliveryKey, first: ChunkIndex, chunks: Sequence[bytes]
 
     Raises `InvalidListing` for a segment without chunks.
     """
-    return encrypt_joined(key, first, memoryview(b"".join(chunks)), list(map(len, chunks)), leaves)
+    return encrypt_pieces(key, first, map(memoryview, chunks), list(map(len, chunks)), leaves)
 
 
-def encrypt_joined(
+def encrypt_pieces(
     key: DeliveryKey,
     first: ChunkIndex,
-    data: memoryview,
+    pieces: Iterable[memoryview],
     lengths: Sequence[int],
     leaves: bytes,
     space: Space = new_space,
 ) -> EncryptedSegment:
-    """The same of chunks of these lengths that stand one after the other. Raises `InvalidListing`."""
+    """The same of chunks of these lengths that come in pieces, each some of them, one after the other.
+
+    Raises `InvalidListing`, and what making a piece raises.
+    """
     head = 4 + 4 * len(lengths)
-    content = space(head + len(data))
+    content = space(head + sum(lengths))
     struct.pack_into(f">{len(lengths) + 1}I", content, 0, len(lengths), *lengths)
-    ciphertexts = ChunkCipher(key).crypt_into(first, data, lengths, content[head:])
+    ciphertexts = ChunkCipher(key).crypt_into(first, pieces, lengths, content[head:])
     return EncryptedSegment(content, _root(ciphertexts, leaves))
 
 
@@ -153,7 +156,7 @@ def open_segment(
     sha256, lengths = hashlib.sha256, segment_lengths(content)
     whole = space(sum(lengths))
     data = memoryview(content)[4 + 4 * len(lengths) :]
-    for place, chunk in enumerate(ChunkCipher(key).crypt_into(first, data, lengths, whole)):
+    for place, chunk in enumerate(ChunkCipher(key).crypt_into(first, [data], lengths, whole)):
         # A hash of two parts, where joining them would copy the chunk.
         leaf = sha256(b"\x00")
         leaf.update(chunk)
