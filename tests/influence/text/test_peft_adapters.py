@@ -53,7 +53,7 @@ WORDS = {
     "gpt2_embedding": ("found transformer.wte.weight", "leave both out"),
     "gpt2_of_embedding": ("wte.lora_embedding_A", "of linear layers of the blocks alone"),
     "llama_embedding": ("found model.embed_tokens.weight", "leave both out"),
-    "bert_all_linear": ("found bert.pooler.dense", "`exclude_modules` of bert.pooler.dense"),
+    "bert_all_linear": ("found bert.pooler.dense", "exclude_modules=['bert.pooler.dense']"),
     "bert_bare": ("found encoder.layer.0.", "not on the bare AutoModel"),
 }
 

@@ -110,7 +110,7 @@ def _check_tied(base: BaseModel, adapter: Difference) -> None:
             "The adapter replaces the embedding or the output layer, which are one tensor in the base model",
             expected=f"neither {names[0]} nor {names[1]}",
             found=" and ".join(found),
-            hint="leave both out of peft's `modules_to_save`, and save the adapter with `save_embedding_layers=False`",
+            hint="leave both out of peft's modules_to_save, and save the adapter with save_embedding_layers=False",
         )
 
 
@@ -121,7 +121,7 @@ def _other_layers(base: BaseModel, fine_tuned: Difference) -> str:
     if any(prefix + name in known for name in strange):
         return "train the adapter on the model with its head, such as AutoModelForCausalLM, not on the bare AutoModel"
     others = [name for name in strange if name == OUTPUT or f"{name}.weight" in base.tensors]
-    return f"train the adapter with `exclude_modules` of {', '.join(others)}" if others else ""
+    return f"train the adapter with peft's exclude_modules={others}" if others else ""
 
 
 def adapted_model(
