@@ -1,9 +1,10 @@
-"""A buyer's own fine-tuned model by the Python interface: whole trades, and adapters that cannot be used.
+"""A buyer's own LoRA by the Python interface: whole trades, and adapters that cannot be used.
 
-The files are written as the library peft writes them: its fields, its names of tensors.
+Most are what the library peft wrote, or changes of it.
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,46 +13,28 @@ import numpy as np
 import pandas as pd
 import pytest
 import safetensors.numpy
-import tiny_bases
+from make_peft_adapters import FOLDER
+from own_models import (
+    assert_traded,
+    assert_traded_by_classifier,
+    notes,
+    purchase_by,
+    refusal,
+    tuned_classifier,
+)
 from tiny_bases import build, write
 
-from blindfair.agents.context import Event
 from blindfair.api.adapters import ADAPTER_FILES, DIFFERENCE_LIMIT, load_adapter
 from blindfair.api.buying import make_purchase
-from blindfair.api.listing import make_listing
-from blindfair.api.local_market import LocalMarket
-from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
-from blindfair.influence.text import BaseModel, Difference, Lora, TextModel, TextWindows, fine_tune
+from blindfair.influence.text import BaseModel, Difference, Lora
 from blindfair.influence.text.adapter import CONFIG_FILE, WEIGHTS_FILE, write_adapter
 from blindfair.influence.text.applying import linear_layers
 from blindfair.influence.text.fine_tuning import blank_head
-from blindfair.pricing.texts.adapted import adapted_model
 from blindfair.protocol.errors import BlindfairError, FileMissing, InvalidOption, UnusableModel
 
-TEXTS = tiny_bases.texts(60, 1, longest=40)
-OWN = pd.DataFrame({"text": tiny_bases.texts(90, 2, longest=40)})
-CHEAP: dict[str, Any] = {"price_per_record": "0.0001", "licence": "any", "consent": "made up", "own_models": True}
-WINDOWS = TextWindows(16, 2)
 LAYER = "transformer.h.0.attn.c_attn"
-
-PEFT: dict[str, Any] = {
-    "alpha_pattern": {}, "auto_mapping": None, "base_model_name_or_path": "some/model", "bias": "none",
-    "corda_config": None, "eva_config": None, "exclude_modules": None, "fan_in_fan_out": True, "inference_mode": True,
-    "init_lora_weights": True, "layer_replication": None, "layers_pattern": None, "layers_to_transform": None,
-    "loftq_config": {}, "lora_alpha": 16, "lora_bias": False, "lora_dropout": 0.05, "megatron_config": None,
-    "megatron_core": "megatron.core", "modules_to_save": None, "peft_type": "LORA", "qalora_group_size": 16, "r": 8,
-    "rank_pattern": {}, "revision": None, "target_modules": ["c_attn", "c_proj"], "target_parameters": None,
-    "task_type": "CAUSAL_LM", "trainable_token_indices": None, "use_dora": False, "use_qalora": False,
-    "use_rslora": False,
-}  # fmt: skip
-"""A config as peft writes it."""
-
-
-def as_peft(folder: Path) -> Path:
-    """Give the folder of an adapter all fields that peft would have written."""
-    path = folder / CONFIG_FILE
-    path.write_text(json.dumps({**PEFT, **json.loads(path.read_text())}))
-    return folder
+ADAPTER = FOLDER / "gpt2_rank_2"
+"""Trained by peft on texts like the buyer's own."""
 
 
 @pytest.fixture(scope="module")
@@ -59,67 +42,26 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(build("gpt2"), tmp_path_factory.mktemp("base"))
 
 
-@pytest.fixture(scope="module")
-def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An adapter that was trained on texts like the buyer's own."""
-    model = TextModel(BaseModel.load(base), Difference(), WINDOWS)
-    texts = tiny_bases.texts(80, 5, longest=40)
-    folder = tmp_path_factory.mktemp("adapter")
-    write_adapter(fine_tune(model, texts, None, steps=20, seed=1, rank=4).difference, folder, transposed=True)
-    return as_peft(folder)
+def written(difference: Difference, folder: Path, *, transposed: bool) -> Path:
+    folder.mkdir()
+    write_adapter(difference, folder, transposed=transposed)
+    return folder
 
 
-def test_texts_are_scored_by_the_buyers_own_model_and_the_buyer_is_told_first(
-    base: Path, adapter: Path, tmp_path: Path
-) -> None:
-    listing = make_listing(pd.DataFrame({"text": TEXTS}), text_column="text", base_models=[base], bits=6, **CHEAP)
-    purchase = make_purchase(
-        OWN, text_column="text", base_model=base, adapter=adapter, budget="0.01", fee="0.005", audit_rows=5,
-        sample_share=1.0,
+def test_texts_are_scored_by_the_buyers_own_model_and_the_buyer_is_told_first(base: Path, tmp_path: Path) -> None:
+    sent = assert_traded(
+        tmp_path / "market", base, adapter=ADAPTER, shows="shows the seller the adapter's weights",
+        asks="asks at the adapted model: the loss of training texts falls by 1.",
     )  # fmt: skip
-    events: list[Event] = []
-    with LocalMarket(tmp_path / "market", on_event=events.append) as market:
-        buyer = market.buyer(market.sell(listing), purchase)
-        buyer.evaluate()
-        told = [event.text for event in events if event.who == "buyer"]
-        shown = next(place for place, text in enumerate(told) if "shows the seller the adapter's weights" in text)
-        sent = next(place for place, text in enumerate(told) if text.startswith("sends the request"))
-        assert shown < sent and "your fine-tuned model" in told[shown]
-        assert any("asks at the adapted model: the loss of training texts falls by 0." in text for text in told[:shown])
-        model = buyer.agent.review().request.model_config["model"]
-        assert isinstance(model, dict) and isinstance(model["difference"], dict)
-        assert (model["difference"]["kind"], model["difference"]["r"]) == ("lora", 4)
-        assert buyer.buy().final == "Released"
-        assert buyer.agent.audited_rows == 5 and len(buyer.records())
-
-
-def labelled(texts: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({"text": texts, "kind": ["cat" if "cat" in text else "none" for text in texts]})
+    assert (sent["kind"], sent["r"], sent["alpha"]) == ("lora", 2, 3.0)
 
 
 @pytest.mark.parametrize("with_head", [True, pytest.param(False, marks=pytest.mark.deep)])
 def test_an_adapter_of_a_classifier_comes_with_its_head_or_without(with_head: bool, tmp_path: Path) -> None:
     folder = write(build("bert"), tmp_path / "bert")
-    base = BaseModel.load(folder)
-    own = labelled(list(OWN["text"]))
-    codes = [0 if kind == "cat" else 1 for kind in own["kind"]]
-    start = TextModel(base, blank_head(base.config.width, 2, 1), WINDOWS, 2)
-    found = fine_tune(start, list(own["text"]), codes, steps=30, seed=1, rank=4).difference
-    (tmp_path / "adapter").mkdir()
-    write_adapter(found if with_head else Difference({}, found.lora), tmp_path / "adapter", transposed=False)
-    given: dict[str, Any] = {"text_column": "text", "label": "kind"}
-    listing = make_listing(labelled(TEXTS), base_models=[folder], bits=6, **given, **CHEAP)
-    purchase = make_purchase(
-        own, base_model=folder, adapter=as_peft(tmp_path / "adapter"), budget="0.01", fee="0.005", audit_rows=5,
-        sample_share=1.0, **given,
-    )  # fmt: skip
-    events: list[Event] = []
-    with LocalMarket(tmp_path / "market", on_event=events.append) as market:
-        buyer = market.buyer(market.sell(listing), purchase)
-        buyer.evaluate()
-        told = " ".join(event.text for event in events)
-        assert ("nats against a guess among 2 classes; its head reads the mean" in told) is with_head
-        assert buyer.buy().final == "Released" and buyer.agent.audited_rows == 5
+    found = tuned_classifier(folder)
+    mine = written(found if with_head else Difference({}, found.lora), tmp_path / "adapter", transposed=False)
+    assert_traded_by_classifier(tmp_path / "market", folder, with_head=with_head, adapter=mine)
 
 
 def config(**changes: Any) -> Callable[[Path], object]:
@@ -188,39 +130,26 @@ WRONG: dict[str, tuple[Callable[[Path], object], type[BlindfairError], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_an_adapter_that_cannot_be_used_is_refused_by_name(
-    case: str, base: Path, adapter: Path, tmp_path: Path
-) -> None:
+def test_an_adapter_that_cannot_be_used_is_refused_by_name(case: str, base: Path, tmp_path: Path) -> None:
     change, error, word = WRONG[case]
-    folder = tmp_path / "wrong"
-    folder.mkdir()
-    for path in adapter.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
+    folder = shutil.copytree(ADAPTER, tmp_path / "wrong")
     change(folder)
     with pytest.raises(error) as told:
-        make_purchase(OWN, text_column="text", base_model=base, adapter=folder, budget="1")
+        purchase_by(base, adapter=folder)
     assert str(folder) in told.value.what and word in str(told.value) and told.value.hint
 
 
-def test_fields_that_are_not_known_may_be_there_while_they_say_nothing(
-    base: Path, adapter: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "later"
-    folder.mkdir()
-    for path in adapter.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
+def test_fields_that_are_not_known_may_be_there_while_they_say_nothing(base: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(ADAPTER, tmp_path / "later")
     config(new_null=None, new_flag=False, new_list=[], new_map={}, new_text="")(folder)
-    make_purchase(OWN, text_column="text", base_model=base, adapter=folder, budget="1")
+    purchase_by(base, adapter=folder)
 
 
 @pytest.mark.parametrize("strength", [-1e-3, 1e-6])
 def test_of_an_adapter_that_does_not_help_the_buyer_is_warned_before_it_asks(
-    strength: float, base: Path, adapter: Path, tmp_path: Path
+    strength: float, base: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "idle"
-    folder.mkdir()
-    for path in adapter.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
+    folder = shutil.copytree(ADAPTER, tmp_path / "idle")
     rng = np.random.default_rng(0)
     tensors(
         lambda found: {
@@ -230,21 +159,16 @@ def test_of_an_adapter_that_does_not_help_the_buyer_is_warned_before_it_asks(
             for name, tensor in found.items()
         }
     )(folder)
-    held = BaseModel.load(base)
-    preprocessing = TextPreprocessing("text", None, (), WINDOWS.window, WINDOWS.max_windows, (held.digest,))
-    found = adapted_model(held, preprocessing, 0, load_adapter(folder), (list(OWN["text"]), None)).notes
+    found = notes(base, load_adapter(folder))
     assert "does not clearly help on your own texts" in found[1] and " by 0." in found[0]
-    trained = adapted_model(held, preprocessing, 0, load_adapter(adapter), (list(OWN["text"]), None)).notes
-    assert "clearly help" not in " ".join(trained)
+    assert "clearly help" not in " ".join(notes(base, load_adapter(ADAPTER)))
 
 
-def test_an_adapter_of_another_base_is_refused_before_anything_is_asked(
-    base: Path, adapter: Path, tmp_path: Path
-) -> None:
+def test_an_adapter_of_another_base_is_refused_before_anything_is_asked(base: Path, tmp_path: Path) -> None:
     """By its sizes where they differ, or else because it makes the buyer's own texts worse."""
     wider = write(build("gpt2", n_embd=24), tmp_path / "wider")
     with pytest.raises(UnusableModel, match="another size") as told:
-        make_purchase(OWN, text_column="text", base_model=wider, adapter=adapter, budget="1")
+        purchase_by(wider, adapter=ADAPTER)
     assert "the base model that the adapter was trained on" in told.value.hint
 
     name = "transformer.h.1.mlp.c_proj"
@@ -252,49 +176,29 @@ def test_an_adapter_of_another_base_is_refused_before_anything_is_asked(
     rng = np.random.default_rng(1)
     down, up = (rng.normal(size=shape).astype(np.float32) for shape in ((4, inputs), (outputs, 4)))
     strange = Difference({}, Lora(4, 64.0, {name: down}, {name: up}))
-    (tmp_path / "strange").mkdir()
-    write_adapter(strange, tmp_path / "strange", transposed=True)
-    listing = make_listing(pd.DataFrame({"text": TEXTS}), text_column="text", base_models=[base], bits=6, **CHEAP)
-    purchase = make_purchase(
-        OWN, text_column="text", base_model=base, adapter=tmp_path / "strange", budget="0.01", fee="0.005"
-    )
-    with LocalMarket(tmp_path / "market") as market:
-        buyer = market.buyer(market.sell(listing), purchase)
-        with pytest.raises(UnusableModel, match="worse than the base model does"):
-            buyer.evaluate()
-        assert "request" not in buyer.agent.sizes()
+    mine = written(strange, tmp_path / "strange", transposed=True)
+    refusal(tmp_path / "market", base, "worse than the base model does", adapter=mine)
 
 
 def test_a_head_for_texts_without_a_label_or_of_other_classes_is_refused(base: Path, tmp_path: Path) -> None:
-    found = BaseModel.load(base)
-    head = blank_head(found.config.width, 3, 1).tensors
+    head = blank_head(BaseModel.load(base).config.width, 3, 1).tensors
     lora = Lora(1, 1.0, {LAYER: np.ones((1, 12), np.float32)}, {LAYER: np.zeros((36, 1), np.float32)})
-    (tmp_path / "headed").mkdir()
-    write_adapter(Difference(head, lora), tmp_path / "headed", transposed=True)
     with pytest.raises(UnusableModel, match="the texts have no label"):
-        make_purchase(OWN, text_column="text", base_model=base, adapter=tmp_path / "headed", budget="1")
+        purchase_by(base, adapter=written(Difference(head, lora), tmp_path / "headed", transposed=True))
 
     folder = write(build("bert"), tmp_path / "bert")
     layer = "bert.encoder.layer.0.attention.self.query"
     lora = Lora(1, 1.0, {layer: np.ones((1, 12), np.float32)}, {layer: np.zeros((12, 1), np.float32)})
-    (tmp_path / "three").mkdir()
-    write_adapter(Difference(head, lora), tmp_path / "three", transposed=False)
-    given: dict[str, Any] = {"text_column": "text", "label": "kind"}
-    listing = make_listing(labelled(TEXTS), base_models=[folder], bits=6, **given, **CHEAP)
-    own = labelled(list(OWN["text"]))
-    with LocalMarket(tmp_path / "market") as market:
-        purchase = make_purchase(own, base_model=folder, adapter=tmp_path / "three", budget="0.01", **given)
-        buyer = market.buyer(market.sell(listing), purchase)
-        with pytest.raises(UnusableModel, match="another number of classes") as told:
-            buyer.evaluate()
-        assert "2 classes" in str(told.value.expected) and "request" not in buyer.agent.sizes()
+    three = written(Difference(head, lora), tmp_path / "three", transposed=False)
+    told = refusal(tmp_path / "market", folder, "another number of classes", labelled=True, adapter=three)
+    assert "2 classes" in str(told.expected)
 
 
-def test_an_adapter_is_for_texts(adapter: Path) -> None:
+def test_an_adapter_is_for_texts() -> None:
     with pytest.raises(InvalidOption, match="`adapter` is for texts"):
-        make_purchase(pd.DataFrame({"x": [1.0, 2.0]}), label="x", budget="0.01", adapter=adapter)
+        make_purchase(pd.DataFrame({"x": [1.0, 2.0]}), label="x", budget="0.01", adapter=ADAPTER)
 
 
-def test_the_copied_files_are_those_that_are_read(adapter: Path) -> None:
+def test_the_copied_files_are_those_that_are_read() -> None:
     assert ADAPTER_FILES == (CONFIG_FILE, WEIGHTS_FILE)
-    assert load_adapter(adapter).kind == "lora"
+    assert load_adapter(ADAPTER).kind == "lora"

@@ -8,31 +8,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import tiny_bases
 import torch
+from own_models import (
+    assert_traded,
+    assert_traded_by_classifier,
+    notes,
+    purchase_by,
+    refusal,
+    tuned,
+    tuned_classifier,
+)
 from tiny_bases import build, byte_level_tokenizer, write
 from tuned_folders import change_tensors, write_tuned
 
 from blindfair.agents.buyer.sent_base import check_travels
-from blindfair.agents.context import Event
 from blindfair.api.adapters import DIFFERENCE_LIMIT
 from blindfair.api.buying import make_purchase
 from blindfair.api.fine_tuned import load_fine_tuned
-from blindfair.api.listing import make_listing
-from blindfair.api.local_market import LocalMarket
-from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
-from blindfair.influence.text import BaseModel, Difference, TextModel, TextWindows, fine_tune
+from blindfair.influence.text import BaseModel, Difference
 from blindfair.influence.text.adapter import CONFIG_FILE
 from blindfair.influence.text.applying import linear_layers
 from blindfair.influence.text.base_files import SentBase
 from blindfair.influence.text.fine_tuning import blank_head
-from blindfair.pricing.texts.adapted import adapted_model
 from blindfair.protocol.errors import BlindfairError, FileMissing, InvalidOption, MessageTooLarge, UnusableModel
 
-TEXTS = tiny_bases.texts(60, 1, longest=40)
-OWN = pd.DataFrame({"text": tiny_bases.texts(90, 2, longest=40)})
-CHEAP: dict[str, Any] = {"price_per_record": "0.0001", "licence": "any", "consent": "made up", "own_models": True}
-WINDOWS = TextWindows(16, 2)
 LAYER = "transformer.h.0.attn.c_attn.weight"
 
 
@@ -42,64 +41,28 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tuned(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mine(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole model that was fine-tuned on texts like the buyer's own."""
-    model = TextModel(BaseModel.load(base), Difference(), WINDOWS)
-    found = fine_tune(model, tiny_bases.texts(80, 5, longest=40), None, steps=20, seed=1, rank=4).difference
-    return write_tuned(base, tmp_path_factory.mktemp("tuned") / "model", found)
+    return write_tuned(base, tmp_path_factory.mktemp("tuned") / "model", tuned(base))
 
 
 def test_texts_are_scored_by_the_buyers_own_model_and_the_buyer_is_told_first(
-    base: Path, tuned: Path, tmp_path: Path
+    base: Path, mine: Path, tmp_path: Path
 ) -> None:
-    listing = make_listing(pd.DataFrame({"text": TEXTS}), text_column="text", base_models=[base], bits=6, **CHEAP)
-    purchase = make_purchase(
-        OWN, text_column="text", base_model=base, fine_tuned=tuned, budget="0.01", fee="0.005", audit_rows=5,
-        sample_share=1.0,
+    sent = assert_traded(
+        tmp_path / "market", base, fine_tuned=mine, shows="shows the seller all changed layers",
+        asks="asks at the fine-tuned model: the loss of training texts falls by 0.",
     )  # fmt: skip
-    events: list[Event] = []
-    with LocalMarket(tmp_path / "market", on_event=events.append) as market:
-        buyer = market.buyer(market.sell(listing), purchase)
-        buyer.evaluate()
-        told = [event.text for event in events if event.who == "buyer"]
-        shown = next(place for place, text in enumerate(told) if "shows the seller all changed layers" in text)
-        sent = next(place for place, text in enumerate(told) if text.startswith("sends the request"))
-        assert shown < sent and "your fine-tuned model" in told[shown]
-        tried = "asks at the fine-tuned model: the loss of training texts falls by 0."
-        assert any(tried in text for text in told[:shown])
-        model = buyer.agent.review().request.model_config["model"]
-        assert isinstance(model, dict) and isinstance(model["difference"], dict)
-        layers = linear_layers(BaseModel.load(base))
-        assert model["difference"] == {"kind": "tensors", "tensors": sorted(f"{name}.weight" for name in layers)}
-        assert buyer.buy().final == "Released"
-        assert buyer.agent.audited_rows == 5 and len(buyer.records())
-
-
-def labelled(texts: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({"text": texts, "kind": ["cat" if "cat" in text else "none" for text in texts]})
+    layers = linear_layers(BaseModel.load(base))
+    assert sent == {"kind": "tensors", "tensors": sorted(f"{name}.weight" for name in layers)}
 
 
 @pytest.mark.parametrize("with_head", [True, pytest.param(False, marks=pytest.mark.deep)])
 def test_a_classifier_comes_with_its_head_or_without(with_head: bool, tmp_path: Path) -> None:
     folder = write(build("bert"), tmp_path / "bert")
-    held = BaseModel.load(folder)
-    own = labelled(list(OWN["text"]))
-    codes = [0 if kind == "cat" else 1 for kind in own["kind"]]
-    start = TextModel(held, blank_head(held.config.width, 2, 1), WINDOWS, 2)
-    found = fine_tune(start, list(own["text"]), codes, steps=30, seed=1, rank=4).difference
-    mine = write_tuned(folder, tmp_path / "mine", found if with_head else Difference({}, found.lora))
-    given: dict[str, Any] = {"text_column": "text", "label": "kind"}
-    listing = make_listing(labelled(TEXTS), base_models=[folder], bits=6, **given, **CHEAP)
-    purchase = make_purchase(
-        own, base_model=folder, fine_tuned=mine, budget="0.01", fee="0.005", audit_rows=5, sample_share=1.0, **given
-    )
-    events: list[Event] = []
-    with LocalMarket(tmp_path / "market", on_event=events.append) as market:
-        buyer = market.buyer(market.sell(listing), purchase)
-        buyer.evaluate()
-        told = " ".join(event.text for event in events)
-        assert ("nats against a guess among 2 classes; its head reads the mean" in told) is with_head
-        assert buyer.buy().final == "Released" and buyer.agent.audited_rows == 5
+    found = tuned_classifier(folder)
+    model = write_tuned(folder, tmp_path / "mine", found if with_head else Difference({}, found.lora))
+    assert_traded_by_classifier(tmp_path / "market", folder, with_head=with_head, fine_tuned=model)
 
 
 Change = Callable[[Path], object]
@@ -166,23 +129,23 @@ WRONG: dict[str, tuple[Change, type[BlindfairError], str, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_model_that_cannot_be_used_is_refused_by_name(case: str, base: Path, tuned: Path, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_used_is_refused_by_name(case: str, base: Path, mine: Path, tmp_path: Path) -> None:
     change, error, word, hint = WRONG[case]
-    folder = shutil.copytree(tuned, tmp_path / "wrong")
+    folder = shutil.copytree(mine, tmp_path / "wrong")
     change(folder)
     with pytest.raises(error) as told:
-        make_purchase(OWN, text_column="text", base_model=base, fine_tuned=folder, budget="1")
+        purchase_by(base, fine_tuned=folder)
     assert str(folder) in told.value.what and word in str(told.value) and hint in told.value.hint
     assert "The fine-tuned model in" in told.value.what
 
 
-def test_more_changed_layers_than_a_request_carries_are_refused_with_their_size(base: Path, tuned: Path) -> None:
+def test_more_changed_layers_than_a_request_carries_are_refused_with_their_size(base: Path, mine: Path) -> None:
     held = BaseModel.load(base)
-    size = 4 * load_fine_tuned(tuned, held).size
+    size = 4 * load_fine_tuned(mine, held).size
     assert size == 4 * sum(outputs * inputs for outputs, inputs in linear_layers(held).values())
-    load_fine_tuned(tuned, held, most=size)
+    load_fine_tuned(mine, held, most=size)
     with pytest.raises(UnusableModel, match="larger than what a request can carry") as told:
-        load_fine_tuned(tuned, held, most=size - 1)
+        load_fine_tuned(mine, held, most=size - 1)
     assert "MiB in 8 tensors" in str(told.value.found) and "`send_base_model`" in told.value.hint
 
 
@@ -204,22 +167,16 @@ def test_changed_layers_count_beside_a_base_model_that_travels(base: Path) -> No
         check_travels(held, SentBase(base), (), Difference({LAYER: np.zeros(most - 1000, np.float32)}))
 
 
-def notes(base: Path, folder: Path) -> tuple[str, ...]:
-    held = BaseModel.load(base)
-    preprocessing = TextPreprocessing("text", None, (), WINDOWS.window, WINDOWS.max_windows, (held.digest,))
-    found = load_fine_tuned(folder, held)
-    return adapted_model(held, preprocessing, 0, found, (list(OWN["text"]), None)).notes
-
-
 def test_of_a_model_that_does_not_help_the_buyer_is_warned_before_it_asks(
-    base: Path, tuned: Path, tmp_path: Path
+    base: Path, mine: Path, tmp_path: Path
 ) -> None:
     idle = shutil.copytree(base, tmp_path / "idle")
     change_tensors(idle, lambda found: found | {LAYER: found[LAYER] * (1 + 1e-6)})
-    told = notes(base, idle)
+    held = BaseModel.load(base)
+    told = notes(base, load_fine_tuned(idle, held))
     assert told[1].startswith("the fine-tuned model does not clearly help on your own texts") and " by 0." in told[0]
     assert "leave `fine_tuned` out" in told[1]
-    assert "clearly help" not in " ".join(notes(base, tuned))
+    assert "clearly help" not in " ".join(notes(base, load_fine_tuned(mine, held)))
 
 
 def test_a_model_of_another_base_is_refused_before_anything_is_asked(base: Path, tmp_path: Path) -> None:
@@ -227,38 +184,25 @@ def test_a_model_of_another_base_is_refused_before_anything_is_asked(base: Path,
     torch.manual_seed(9)
     other = shutil.copytree(base, tmp_path / "other")
     change_tensors(other, lambda found: {name: 5 * torch.randn(tensor.shape) for name, tensor in found.items()})
-    listing = make_listing(pd.DataFrame({"text": TEXTS}), text_column="text", base_models=[base], bits=6, **CHEAP)
-    purchase = make_purchase(OWN, text_column="text", base_model=base, fine_tuned=other, budget="0.01", fee="0.005")
-    with LocalMarket(tmp_path / "market") as market:
-        buyer = market.buyer(market.sell(listing), purchase)
-        with pytest.raises(UnusableModel, match="fine-tuned model makes your own texts worse") as told:
-            buyer.evaluate()
-        assert "that the fine-tuned model was trained on, or leave `fine_tuned` out" in told.value.hint
-        assert "request" not in buyer.agent.sizes()
+    told = refusal(tmp_path / "market", base, "fine-tuned model makes your own texts worse", fine_tuned=other)
+    assert "that the fine-tuned model was trained on, or leave `fine_tuned` out" in told.hint
 
 
 def test_a_head_of_other_classes_is_refused(tmp_path: Path) -> None:
     folder = write(build("bert"), tmp_path / "bert")
     three = write_tuned(folder, tmp_path / "three", blank_head(12, 3, 1))
-    given: dict[str, Any] = {"text_column": "text", "label": "kind"}
-    listing = make_listing(labelled(TEXTS), base_models=[folder], bits=6, **given, **CHEAP)
-    with LocalMarket(tmp_path / "market") as market:
-        own = labelled(list(OWN["text"]))
-        purchase = make_purchase(own, base_model=folder, fine_tuned=three, budget="0.01", **given)
-        buyer = market.buyer(market.sell(listing), purchase)
-        with pytest.raises(UnusableModel, match="The fine-tuned model's head is for another number of classes"):
-            buyer.evaluate()
-        assert "request" not in buyer.agent.sizes()
+    match = "The fine-tuned model's head is for another number of classes"
+    refusal(tmp_path / "market", folder, match, labelled=True, fine_tuned=three)
 
 
-def test_a_fine_tuned_model_is_for_texts_and_not_beside_an_adapter(base: Path, tuned: Path) -> None:
+def test_a_fine_tuned_model_is_for_texts_and_not_beside_an_adapter(base: Path, mine: Path) -> None:
     with pytest.raises(InvalidOption, match="`fine_tuned` is for texts"):
-        make_purchase(pd.DataFrame({"x": [1.0, 2.0]}), label="x", budget="0.01", fine_tuned=tuned)
+        make_purchase(pd.DataFrame({"x": [1.0, 2.0]}), label="x", budget="0.01", fine_tuned=mine)
     with pytest.raises(InvalidOption, match="asks at one model"):
-        make_purchase(OWN, text_column="text", base_model=base, adapter="nowhere", fine_tuned=tuned, budget="1")
+        purchase_by(base, adapter="nowhere", fine_tuned=mine)
 
 
-def test_a_whole_model_given_as_adapter_is_told_the_option_for_it(base: Path, tuned: Path) -> None:
+def test_a_whole_model_given_as_adapter_is_told_the_option_for_it(base: Path, mine: Path) -> None:
     with pytest.raises(FileMissing, match="A file is missing") as told:
-        make_purchase(OWN, text_column="text", base_model=base, adapter=tuned, budget="1")
+        purchase_by(base, adapter=mine)
     assert "name it with `fine_tuned`" in told.value.hint

@@ -20,6 +20,9 @@ CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 _CONFIG_LIMIT = 2**20
 _PREFIX = "base_model.model."
 _LORA = re.compile(r"base_model\.model\.(?P<layer>[A-Za-z0-9_.]+)\.lora_(?P<side>[AB])\.weight")
+_PART = re.compile(r"\.(lora_\w+|base_layer|token_adapter)(\.|$)")
+"""What peft puts between the names of a module and of its tensors, where it changes more than a linear layer."""
+
 _PLAIN: dict[str, tuple[JsonValue, ...]] = {
     "alora_invocation_tokens": (None,),
     "alpha_pattern": ({}, None),
@@ -55,7 +58,7 @@ def read_adapter(directory: Path) -> Difference:
     for name, plain in _PLAIN.items():
         if name in config and config[name] not in plain:
             raise UnusableModel(
-                f"The adapter has a {name} that is not supported",
+                f"The adapter's {name} is not supported",
                 expected=" or ".join(map(str, plain)),
                 found=ascii(config[name])[:80],
                 hint="train a plain LoRA",
@@ -81,10 +84,15 @@ def read_adapter(directory: Path) -> Difference:
         match = _LORA.fullmatch(name)
         if match:
             sides[match["side"]][match["layer"]] = tensor.numpy()
-        elif name.startswith(_PREFIX):
+        elif name.startswith(_PREFIX) and not _PART.search(name):
             tensors[name.removeprefix(_PREFIX)] = tensor.numpy()
         else:
-            raise UnusableModel("The adapter has a tensor that is not known", expected=f"{_PREFIX}...", found=name)
+            raise UnusableModel(
+                "The adapter has a tensor that is not known",
+                expected=f"{_PREFIX}<layer>.lora_A.weight, lora_B.weight, or a whole layer",
+                found=name,
+                hint="train a plain LoRA, of linear layers of the blocks alone",
+            )
     lora = Lora(r, alpha, sides["A"], sides["B"])
     if not tensors and not any(up.any() for up in lora.up.values()):
         raise UnusableModel(

@@ -158,6 +158,9 @@ ARCHITECTURES: Mapping[str, TextArchitecture] = {
 """The architectures that are taken, by name."""
 
 OUTPUT = "lm_head"
+EMBEDDINGS: Mapping[str, str] = {"gpt2": "transformer.wte.weight", "llama": "model.embed_tokens.weight"}
+"""The tensor that is the output layer too in a tied model, by the type of model."""
+
 HEAD = "classifier"
 POOLER_LAYER = "bert.pooler.dense"
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 
 from blindfair.influence.refusal import unusable
-from blindfair.influence.text.architectures import TextArchitecture, architecture_of
+from blindfair.influence.text.architectures import EMBEDDINGS, TextArchitecture, architecture_of
 from blindfair.influence.text.base_config import BaseConfig
 from blindfair.influence.text.base_files import OPTIONAL, OUTPUT, BaseFiles
 from blindfair.influence.text.tokenizer import TextTokenizer
@@ -122,7 +122,7 @@ def find_base(bases: Mapping[Digest, BaseModel] | BaseModels, wanted: Digest) ->
 def _untie(config: BaseConfig, tensors: dict[str, torch.Tensor], digests: Mapping[str, Digest]) -> None:
     """Drop the output layer of a tied model, which some files hold besides the embedding that it is."""
     if config.tied and OUTPUT in tensors:
-        embedding = {"gpt2": "transformer.wte.weight", "llama": "model.embed_tokens.weight"}[config.model_type]
+        embedding = EMBEDDINGS[config.model_type]
         if digests[OUTPUT] != digests[embedding]:
             raise UnusableModel(
                 "The output layer is said to be the embedding and is not", expected=embedding, found=OUTPUT

@@ -43,6 +43,8 @@ _NAME = re.compile(r"[A-Za-z0-9_.]{1,160}")
 _HEADER = 256
 """Bytes of the header of a file, for each tensor."""
 
+_LINEAR = "linear layers of blocks"
+
 KINDS = ("lora", "none", "tensors")
 
 
@@ -172,7 +174,7 @@ class Difference:
             return cls()
         wanted = [_PREFIX + name for name in names] + [_lora_name(name, side) for name in adapted for side in "AB"]
         _check_known("tensors", names, shapes)
-        _check_known("layers", adapted, layers)
+        _check_known(_LINEAR, adapted, layers)
         most = sum(math.prod(shapes[name]) for name in names) + r * sum(sum(layers[name]) for name in adapted)
         found = read_tensors(
             weights, "weights of the difference", max_bytes=4 * most, overhead=_HEADER * (len(wanted) + 1)
@@ -211,7 +213,7 @@ class Difference:
                 raise UnusableModel(f"Tensor {name} is of another shape", expected=shapes[name], found=tensor.shape)
         if self.lora is None:
             return
-        _check_known("layers", self.lora.down, layers)
+        _check_known(_LINEAR, self.lora.down, layers)
         for name, down in self.lora.down.items():
             found = (len(self.lora.up[name]), down.shape[1])
             if found != layers[name]:

@@ -19,7 +19,7 @@ from blindfair.influence.arrays import Floats
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.text import BaseModel, Difference, TextModel
 from blindfair.influence.text.applying import linear_layers, tensor_shapes
-from blindfair.influence.text.architectures import HEAD, MEAN, POOLER
+from blindfair.influence.text.architectures import ARCHITECTURES, EMBEDDINGS, HEAD, MEAN, OUTPUT, POOLER
 from blindfair.influence.text.bases import evenly
 from blindfair.influence.text.fine_tuning import blank_head
 from blindfair.influence.text.scoring import windows_of
@@ -87,6 +87,8 @@ def check_fits(base: BaseModel, classes: int, fine_tuned: Difference) -> None:
             found=head.shape,
             hint=f"train the head on the classes of the listing, or leave the head out of the {named}",
         )
+    if fine_tuned.lora is not None and base.config.tied:
+        _check_tied(base, fine_tuned)
     try:
         fine_tuned.check(shapes, linear_layers(base))
     except UnusableModel as error:
@@ -94,8 +96,32 @@ def check_fits(base: BaseModel, classes: int, fine_tuned: Difference) -> None:
             f"The {named} does not fit the base model: {error.what}",
             expected=error.expected,
             found=error.found,
-            hint=_other_base(fine_tuned),
+            hint=_other_layers(base, fine_tuned) or _other_base(fine_tuned),
         ) from error
+
+
+def _check_tied(base: BaseModel, adapter: Difference) -> None:
+    """Check that an adapter leaves embedding and output layer alone where both are one tensor. Raises UnusableModel."""
+    # peft replaces one of both and leaves the other, so its model is none that the base's config can have.
+    names = (EMBEDDINGS[base.config.model_type], f"{OUTPUT}.weight")
+    found = [name for name in names if name in adapter.tensors]
+    if found:
+        raise UnusableModel(
+            "The adapter replaces the embedding or the output layer, which are one tensor in the base model",
+            expected=f"neither {names[0]} nor {names[1]}",
+            found=" and ".join(found),
+            hint="leave both out of peft's modules_to_save, and save the adapter with save_embedding_layers=False",
+        )
+
+
+def _other_layers(base: BaseModel, fine_tuned: Difference) -> str:
+    """What to train instead, where a LoRA is this base's and of layers that cannot be changed; or nothing."""
+    known, prefix = linear_layers(base), ARCHITECTURES[base.architecture].prefix
+    strange = [] if fine_tuned.lora is None else [name for name in fine_tuned.lora.down if name not in known]
+    if any(prefix + name in known for name in strange):
+        return "train the adapter on the model with its head, such as AutoModelForCausalLM, not on the bare AutoModel"
+    others = [name for name in strange if name == OUTPUT or f"{name}.weight" in base.tensors]
+    return f"train the adapter with peft's exclude_modules={others}" if others else ""
 
 
 def adapted_model(
