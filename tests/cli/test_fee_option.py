@@ -221,7 +221,9 @@ def test_an_evaluation_is_paid_for_by_command(
         paid = evaluate("buyer", "--yes", "--json", home / "evaluation.json")
         assert paid.code == 0, paid.err
         evaluate("buyer", "--budget", "0.3").failed(InvalidOption, "was begun with other options", "--budget = 0.2")
-        evaluate("buyer", "--fee", "0.1").failed(InvalidOption, "was begun with other options", "--fee = None")
+        evaluate("buyer", "--fee", "0.1").failed(
+            InvalidOption, "was begun with other options", "no --fee", "buyer resume"
+        )
 
         # The same account, from another directory: the seller would refuse it, so it is not even asked.
         again = evaluate("again", "--keystore", home / "buyer" / "keystore.json", "--yes")

@@ -229,7 +229,9 @@ def evaluate(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Score a listing blind: free of charge, or against a fee that is credited. Run it again to go on.
+    """Score a listing blind: free of charge, or against a fee that is credited.
+
+    Run it again with the same options to go on, or `blindfair buyer resume`, which needs none of them.
 
     Without --at and --mail it asks the service that the seller announced on chain.
 

@@ -222,7 +222,9 @@ def list_records(
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Commit to a table, to texts or to images on chain: hashes only. Run it again to go on where it was.
+    """Commit to a table, to texts or to images on chain: hashes only.
+
+    Run it again with the same options to go on where it was.
 
     The records are copied into DIR; nothing of them leaves it before `blindfair seller serve` answers buyers.
     """
