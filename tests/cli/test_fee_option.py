@@ -246,7 +246,7 @@ def test_an_evaluation_is_paid_for_by_command(
     assert information["bits"] < information["record_bits"]
     assert "it cost 0." in paid.out
     left = show_ether(int(json.loads((home / "evaluation.json").read_text())["price_wei"]) - fee)
-    assert f"of which {left} ether are left to pay" in " ".join(paid.out.split())
+    assert f"; with the fee credited, {left} ether" in " ".join(paid.out.split())
     assert f"pays {left} ether, locked until the records are verified" in " ".join(done.err.split())
     assert "the evaluation was paid for with" in done.out
     # The sample is an order of its own, and how it ended is told once.
