@@ -153,6 +153,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
                     if metrics is not None:
                         screen.lines.item("metrics", f"/metrics and /health at {metrics} for users of this machine")
                     screen.lines.item("serves", f"listing 0x{party.listing.hex()} as {party.address}; Ctrl-C ends it")
+                    screen.lines.item("limits", _limits_text(settings.options))
                     service = None if pages is None else pages.service
                     announcing = Announcing(party, service.url, screen) if serving.announce and service else None
                     handing = _handing_over(serving, settings, party, screen)
@@ -175,6 +176,14 @@ def _with_limits(settings: SellerSettings, serving: Serving) -> SellerSettings:
         options = replace(options, max_memory=serving.max_memory)
     options.policy()
     return replace(settings, options=options)
+
+
+def _limits_text(options: ListingOptions) -> str:
+    """What `--max-bonds` and `--max-memory` come to now, in words."""
+    bonds = options.prices.show(options.policy().max_bonds)
+    return (
+        f"bonds of all open offers {bonds} (--max-bonds), memory of a request {options.max_memory:g} GiB (--max-memory)"
+    )
 
 
 def _handing_over(
