@@ -1,6 +1,7 @@
 """The pages that are made from the code say what the code says."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,3 +18,9 @@ def test_the_generated_pages_are_what_the_code_gives() -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT / "offchain")},
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_no_option_shows_a_type_of_python_in_place_of_a_word() -> None:
+    page = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    assert re.findall(r"`--[a-z-]+ (?:INT|INTEGER|FLOAT|STR|PATH)(?: RANGE)?`", page) == []
+    assert "`--seed NUMBER`" in page

@@ -23,18 +23,8 @@ COMPLETION = """
 `blindfair --show-completion` prints it instead.
 """
 
-UNNAMED = {
-    "str": "TEXT",
-    "text": "TEXT",
-    "int": "NUMBER",
-    "integer": "NUMBER",
-    "int range": "NUMBER",
-    "integer range": "NUMBER",
-    "float": "NUMBER",
-    "float range": "NUMBER",
-    "path": "PATH",
-}
-"""What stands for a value without a name of its own. Versions of typer differ in that."""
+UNNAMED = {"str": "TEXT", "path": "PATH"}
+"""What stands for an argument's value. Options name theirs."""
 
 
 def commands_page() -> str:
@@ -79,16 +69,12 @@ def _paragraphs(text: str) -> str:
 
 def _parameter(parameter: Any, context: Any) -> str:
     shown, told = parameter.get_help_record(context)
-    spelled = re.sub(r"<([a-z ]+)>|\b(INTEGER RANGE|FLOAT RANGE|INTEGER|FLOAT)\b", _value, shown)
+    spelled = re.sub(r"<([a-z ]+)>", lambda found: UNNAMED.get(found[1], found[1].upper()), shown)
     words, _, bounds = told.partition("  [")
     kept = [part.strip() for part in bounds.rstrip("]").split(";")] if bounds else []
     facts = "; ".join(part.replace("default: ", "default ") for part in kept if part != "required")
     meaning = _marked(words).removesuffix(".")
     return bullet(f"`{spelled}`", meaning + (f" ({facts})." if facts else "."))
-
-
-def _value(found: re.Match[str]) -> str:
-    return UNNAMED.get((found[1] or found[2]).lower(), (found[1] or found[2]).upper())
 
 
 def _marked(text: str) -> str:

@@ -14,7 +14,7 @@ from chain_support import ONE_ETHER, Party, exchange_on, new_trade
 from eth_typing import HexStr
 from hexbytes import HexBytes
 from web3.exceptions import MethodUnavailable, Web3RPCError
-from web3.types import BlockData
+from web3.types import BlockData, RPCEndpoint
 
 from blindfair.chain.embedded import EMBEDDED_CHAIN_ID, GENESIS_TIME, EmbeddedChain
 from blindfair.chain.embedded_backend import BLOCK_TIME
@@ -82,6 +82,19 @@ def test_time_never_moves_backwards(blocks: int, step: int) -> None:
     with pytest.raises(InvalidOption):
         chain.mine(blocks) if step == 12 else chain.advance(Seconds(step))
     assert chain.web3.eth.block_number == 0
+
+
+def test_what_a_caller_writes_into_an_answer_no_other_sees() -> None:
+    """Answers are kept until the next block; a block has its transactions in a list."""
+    chain = EmbeddedChain()
+    chain.mine(1)
+    ask = chain.web3.provider.make_request
+    asked = RPCEndpoint("eth_getBlockByNumber"), ["latest", True]
+    before = repr(ask(*asked))
+    answer = ask(*asked)
+    answer["result"]["transactions"].append("0x00")
+    answer["result"]["number"] = 7
+    assert repr(ask(*asked)) == before
 
 
 def test_two_chains_with_the_same_inputs_have_the_same_blocks() -> None:

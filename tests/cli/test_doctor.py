@@ -113,6 +113,7 @@ def test_the_installed_command_says_the_same(testnet: LocalChain) -> None:
     found = checks(ended)
     assert blindfair.__version__ in found["version"][0]["found"]
     assert all(finding["ok"] for name in ("node", "contract", "clock", "packages") for finding in found[name])
+    assert f"at most {chain.BEHIND} s old or {chain.AHEAD} s ahead is good" in found["clock"][0]["found"]
 
 
 # --- what is wrong with the machine --------------------------------------------------------------------------------

@@ -2,15 +2,18 @@
 
 import csv
 import json
+import os
+import shlex
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Ended, Inside
-from local_chain import LocalChain, password
+from command import COMMAND, Ended, Inside
+from local_chain import LocalChain, password, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
 from web3.types import RPCEndpoint
 
@@ -412,6 +415,31 @@ def test_a_directory_in_use(listed: Home) -> None:
         listed.inside("seller", "serve", *resumed(listed, "seller")).failed(StoreInUse)
         # Looking is possible all the same.
         assert listed.inside("seller", "status", "--directory", listed.path / "seller").code == 0
+
+
+def test_a_second_seller_of_one_account_in_one_mail_folder_is_refused(listed: Home) -> None:
+    """The two would take each other's messages away. Both are processes, and a kill lets the next one in."""
+    second = listed.path / "second"
+    second.mkdir(mode=0o700)
+    shutil.copy(keystore_of(listed, "seller"), second)
+    (second / "keystore.json").chmod(0o600)
+    assert listed.seller(directory=second).code == 0
+    serve = {
+        name: shlex.join(map(str, [COMMAND, "seller", "serve", *resumed(listed, name)]))
+        for name in ("seller", "second")
+    }
+    told = {name: listed.path / f"{name}.told" for name in ("seller", "second")}
+    with shell(f"exec {serve['seller']}", listed.path, told["seller"]) as first:
+        wait_for("serves", told["seller"], first)
+        with shell(f"exec {serve['second']}", listed.path, told["second"]) as process:
+            assert process.wait(120) == StoreInUse.exit_code
+        said = " ".join(told["second"].read_text().split())
+        assert "Another program of this account uses this mail folder" in said and "serves" not in said
+        assert "hint end that program first" in said
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait(30)
+    with shell(f"exec {serve['second']}", listed.path, told["second"]) as process:
+        wait_for("serves", told["second"], process)
 
 
 def resumed(home: Home, name: str) -> list[object]:

@@ -115,7 +115,9 @@ def test_each_account_is_answered_once_and_a_lost_note_costs_nothing(
 
         evaluate("alice", "second").failed(InvalidOption, f"an earlier one in {tmp_path / 'first'}", "go on in that")
         (tmp_path / "first").rename(tmp_path / "elsewhere")
-        evaluate("alice", "third").failed(InvalidOption, "it is not there any more: restore it")
+        evaluate("alice", "third").failed(
+            InvalidOption, "it is not there any more: go on where it was moved to, or restore it"
+        )
         (tmp_path / "elsewhere").rename(tmp_path / "first")
 
         DAMAGED["no JSON"](accounts / FILE)

@@ -104,7 +104,9 @@ def test_the_limit_of_bonds_is_changed_while_serving_and_remembered(pair: Pair) 
     assert pair.inside("seller", "resume", *pair.common("seller"), *more, "--max-bonds", "2.5").code == 0
     assert pair.settings("seller")["options"] == {**before["options"], "max_bonds": "2.5"}
     assert load(pair.home / "seller", ListingOptions).options.policy().max_bonds == 25 * 10**17
-    assert pair.inside("seller", "resume", *pair.common("seller"), *more).code == 0
+    again = pair.inside("seller", "resume", *pair.common("seller"), *more)
+    assert again.code == 0
+    assert "bonds of all open offers 2.5 ether" in " ".join(again.err.split())
     assert pair.settings("seller")["options"]["max_bonds"] == "2.5"
 
 
@@ -117,7 +119,9 @@ def test_the_limit_of_memory_is_changed_while_serving_and_remembered(pair: Pair)
         )
     assert pair.settings("seller") == before
     more = ("--poll", "0.1", "--json", "-")
-    assert pair.inside("seller", "resume", *pair.common("seller"), *more, "--max-memory", "0.5").code == 0
+    changed = pair.inside("seller", "resume", *pair.common("seller"), *more, "--max-memory", "0.5")
+    assert changed.code == 0
+    assert "memory of a request 0.5 GiB" in " ".join(changed.err.split())
     assert pair.settings("seller")["options"] == {**before["options"], "max_memory": 0.5}
     assert load(pair.home / "seller", ListingOptions).options.policy().max_memory == 2**29
 

@@ -266,6 +266,23 @@ def test_the_package_of_another_order_is_not_overwritten(cheated: Cheated, insid
     assert other.read_bytes() == before
 
 
+def test_the_package_of_an_order_that_has_ended_is_said_to_be_of_no_use(cheated: Cheated, inside: Inside) -> None:
+    """Its key is public by then, and `blindfair watch` would find nothing to do."""
+    assert [each["ended"] for each in cheated.run(inside, 0)["packages"]] == [None]
+    while cheated.buyer.outcome is None:
+        cheated.seller.step()
+        cheated.buyer.step()
+        cheated.node.mine(1)
+    ended = inside(*cheated.words(0), "--json", "result.json")
+    said = " ".join(ended.out.split())
+    assert f"order 0x{cheated.offer.struct_hash().hex()}" in said
+    assert "that order has ended, Refunded" in said
+    assert "blindfair watch" not in said
+    assert "not before" not in said
+    (packed,) = json.loads(Path("result.json").read_text())["packages"]
+    assert (packed["part"], packed["ended"]) == ("whole", "Refunded")
+
+
 def test_what_cannot_be_watched_is_said(cheated: Cheated, inside: Inside) -> None:
     cheated.watcher(inside)
     words = cheated.words(2)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -125,7 +126,9 @@ def refused(
 def test_a_demo_goes_on_only_with_its_options(
     options: tuple[str, ...], begun: tuple[Path, Path], clean: Path, inside: Inside
 ) -> None:
-    refused(inside, begun, InvalidOption, "begun with other options", options=options)
+    refused(
+        inside, begun, InvalidOption, "begun with other options", " ".join(map(shlex.quote, options)), options=options
+    )
 
 
 def test_a_demo_goes_on_only_with_its_table(begun: tuple[Path, Path], clean: Path, inside: Inside) -> None:

@@ -169,6 +169,13 @@ def test_a_form_of_another_site_is_not_taken(local: Local, origin: str) -> None:
     assert local.get("/", Cookie=session).status == 200
 
 
+def test_a_form_without_an_origin_is_told_what_is_missing(local: Local) -> None:
+    """As curl sends it: a browser always says where a form comes from."""
+    got = ask(local.port, "POST", "/login", {}, b"")
+    assert got.status == 401 and "another page" not in got.text
+    assert "without the header Origin" in got.text and f"Origin: http://{local.host}" in got.text
+
+
 def test_logging_out_ends_the_session(local: Local) -> None:
     session = local.session()
     assert local.get("/logout", Cookie=session).status == 404

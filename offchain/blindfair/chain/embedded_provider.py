@@ -3,6 +3,7 @@
 Only the methods that this program uses are there: reads, and signed transactions.
 """
 
+import copy
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -75,7 +76,8 @@ class Provider(EthereumTesterProvider):
             asked = (method, repr(params))
             if asked not in self._answers:
                 self._answers[asked] = self._read(method, params)
-            return self._answers[asked].copy()
+            # web3 writes into answers, and so may whoever asked: what is kept stays as it was.
+            return copy.deepcopy(self._answers[asked])
 
     def _read(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         if method in ("eth_call", "eth_estimateGas") and params[0].get("from") is None:

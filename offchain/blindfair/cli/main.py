@@ -108,11 +108,13 @@ def demo(
     model: Annotated[
         str, typer.Option(metavar="NAME", help="What the buyer learns by: logistic, or mlp, a small neural network.")
     ] = "logistic",
-    seed: Annotated[int, typer.Option(help="Decides division, trouble and draws of the data.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Decides division, trouble and draws of the data.")] = 0,
     flipped: Annotated[
-        float, typer.Option(help="Share of the seller's labels that the demo makes wrong, 0 to 0.9.")
+        float, typer.Option(metavar="SHARE", help="Share of the seller's labels that the demo makes wrong, 0 to 0.9.")
     ] = 0.3,
-    duplicates: Annotated[float, typer.Option(help="Copies that the demo adds, as a share, 0 to 0.9.")] = 0.05,
+    duplicates: Annotated[
+        float, typer.Option(metavar="SHARE", help="Copies that the demo adds, as a share, 0 to 0.9.")
+    ] = 0.05,
     divisions: Annotated[
         int | None,
         typer.Option(
@@ -136,7 +138,8 @@ def demo(
     password_file: PasswordFile = None,
     finality_depth: FinalityDepth = None,
     directory: Annotated[
-        Path | None, typer.Option(help="Where both agents live; name it again to go on after an interruption.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Where both agents live; name it again to go on after an interruption."),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the result here; - for standard output.")
@@ -196,7 +199,9 @@ def demo(
 @app.command()
 def deploy(
     rpc: Rpc,
-    chain_id: Annotated[int, typer.Option(help="The chain that is meant; a node of another is refused.", min=1)],
+    chain_id: Annotated[
+        int, typer.Option(metavar="ID", help="The chain that is meant; a node of another is refused.", min=1)
+    ],
     keystore: KeystoreFile,
     password_file: PasswordFile = None,
     folder: Annotated[
@@ -216,7 +221,9 @@ def deploy(
 
 @app.command()
 def testnet(
-    port: Annotated[int, typer.Option(help="Where the node listens, on this machine only.", min=1, max=65535)] = 8545,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="Where the node listens, on this machine only.", min=1, max=65535)
+    ] = 8545,
     directory: Annotated[
         Path, typer.Option(metavar="DIR", help="Made anew, for keystores, tables and the node's log.")
     ] = Path("testnet"),

@@ -120,7 +120,7 @@ MaxBonds = Annotated[
     typer.Option(
         "--max-bonds",
         metavar="AMOUNT",
-        help="The most that the bonds of all open offers may come to from now on, instead of what it was before.",
+        help="The most that the bonds of all open offers may come to from now on; it is told at the start.",
     ),
 ]
 MaxMemory = Annotated[
@@ -128,7 +128,8 @@ MaxMemory = Annotated[
     typer.Option(
         "--max-memory",
         metavar="GIB",
-        help="The most memory of this machine that one request may take from now on, instead of what it was before.",
+        help="The most memory of this machine that one request may take from now on, 0.001 or more; it is told at the "
+        "start.",
     ),
 ]
 Announce = Annotated[
@@ -154,7 +155,9 @@ RememberedMail = Annotated[
 ]
 FinalityDepth = Annotated[
     int | None,
-    typer.Option(metavar="BLOCKS", help="Blocks on top that make a block final; else the node says what is final."),
+    typer.Option(
+        metavar="BLOCKS", help="Number of blocks on top that make a block final; else the node says what is final."
+    ),
 ]
 MaxGasPrice = Annotated[
     int | None,
@@ -166,7 +169,7 @@ MaxGasPrice = Annotated[
 ]
 RememberedFinalityDepth = Annotated[
     int | None,
-    typer.Option("--finality-depth", metavar="BLOCKS", help="Change the finality depth."),
+    typer.Option("--finality-depth", metavar="BLOCKS", help="Change the finality depth, in blocks."),
 ]
 LabelKindName = Annotated[
     str | None,
@@ -203,7 +206,7 @@ Token = Annotated[
 ]
 Port = Annotated[
     int,
-    typer.Option(help="Where the page is, on this machine only; 0 is any free port.", min=0, max=65535),
+    typer.Option(metavar="PORT", help="Where the page is, on this machine only; 0 is any free port.", min=0, max=65535),
 ]
 WithdrawTo = Annotated[
     str | None,

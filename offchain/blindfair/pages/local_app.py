@@ -154,7 +154,14 @@ class LocalApp:
 
     def _check_origin(self, request: Request) -> None:
         """A form of another site is not taken, whatever cookie comes with it. Raises SessionRefused."""
-        expected, found = f"http://{request.headers['host']}", request.headers.get("origin", "none")
+        expected, found = f"http://{request.headers['host']}", request.headers.get("origin")
+        if found is None:
+            raise SessionRefused(
+                "The form came without the header Origin, which says what page it is of",
+                expected=f"Origin: {expected}",
+                found="none",
+                hint=f"use the form in a browser, or send the header: curl -H 'Origin: {expected}'",
+            )
         if found != expected:
             raise SessionRefused(
                 "The form was sent by another page",

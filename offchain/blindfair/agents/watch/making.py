@@ -32,6 +32,16 @@ def offers_received(journal: Journal, domain: Domain) -> dict[PartName, Offer]:
     return {part: message.offer for part, message in found if message is not None}
 
 
+def no_order_to_watch() -> StateError:
+    """Return the error for a purchase of which no ciphertext has arrived."""
+    return StateError(
+        "There is no order to watch yet",
+        expected="a delivery, or an evaluation that is paid for",
+        found="no ciphertext",
+        hint="repeat this once the seller has delivered; the order can be watched until it ends",
+    )
+
+
 def make_package(journal: Journal, sealing_key: bytes, domain: Domain, part: PartName | None = None) -> WatchPackage:
     """Return the package of one order of a purchase, the newest if `part` is None.
 
@@ -44,12 +54,7 @@ def make_package(journal: Journal, sealing_key: bytes, domain: Domain, part: Par
     if isinstance(message, PricedReply):
         return _of_reply(message, _head(journal, message, PartName.EVALUATION, domain))
     if message is None:
-        raise StateError(
-            "There is no order to watch yet",
-            expected="a delivery, or an evaluation that is paid for",
-            found="no ciphertext",
-            hint="repeat this once the seller has delivered; the order can be watched until it ends",
-        )
+        raise no_order_to_watch()
     listing = _read(journal, RECEIVED.of(LISTING), domain)
     if not isinstance(listing, Listing):
         raise JournalDamaged("The journal lacks the listing", expected=Listing.TYPE)

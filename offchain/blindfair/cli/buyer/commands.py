@@ -135,11 +135,18 @@ def evaluate(
     value: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="What one more good record is worth to you.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the random split and selection.", min=0, max=2**32 - 1)] = 0,
-    audit_rows: Annotated[int, typer.Option(help="Selected records, or groups, to audit before paying.")] = AUDIT_ROWS,
+    seed: Annotated[
+        int,
+        typer.Option(metavar="NUMBER", help="Seed of the random split and selection.", min=0, max=2**32 - 1),
+    ] = 0,
+    audit_rows: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Selected records, or groups, to audit before paying.")
+    ] = AUDIT_ROWS,
     min_audit_rows: Annotated[
         int | None,
-        typer.Option(help="Accept an audit of at least this many records if --audit-rows cannot be reached."),
+        typer.Option(
+            metavar="NUMBER", help="Accept an audit of at least this many records if --audit-rows cannot be reached."
+        ),
     ] = None,
     sample_share: Annotated[
         float,
@@ -229,7 +236,9 @@ def evaluate(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Score a listing blind: free of charge, or against a fee that is credited. Run it again to go on.
+    """Score a listing blind: free of charge, or against a fee that is credited.
+
+    Run it again with the same options to go on, or `blindfair buyer resume`, which needs none of them.
 
     Without --at and --mail it asks the service that the seller announced on chain.
 

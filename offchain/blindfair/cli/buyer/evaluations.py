@@ -37,7 +37,8 @@ def check_not_evaluated(keystore: Path, account: Address, listing: ListingId, mo
     path = keystore.parent / FILE
     before = remembered(path).get(_key(account, listing, model_digest(model.name, *model.to_parts())))
     if before is not None:
-        goes_on = "go on" if is_begun(Path(before)) else "it is not there any more: restore it from a backup and go on"
+        gone = "it is not there any more: go on where it was moved to, or restore it from a backup and go on"
+        goes_on = "go on" if is_begun(Path(before)) else gone
         raise InvalidOption(
             "This account had an evaluation of this listing with the same scoring model already",
             expected="one evaluation for each listing, account and scoring model; nothing was asked",

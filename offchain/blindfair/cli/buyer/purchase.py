@@ -27,10 +27,12 @@ from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.readings import show_readings, tables_document
 from blindfair.influence.arrays import Floats
+from blindfair.influence.reading import ColumnReading
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import CommittedGarbage, FaultProven, InvalidOption, OfferTooSmall
 from blindfair.protocol.parts import credited_price
 from blindfair.protocol.quantities import Wei
+from blindfair.protocol.schema import ColumnKind
 from blindfair.protocol.words import counted
 
 
@@ -65,6 +67,8 @@ def show_scores(
         own = purchase.valuer.readings
         for name, readings in own.items():
             show_readings(screen.lines, readings, "" if len(own) == 1 else name)
+        if any(_is_number(each) for readings in own.values() for each in readings):
+            screen.lines.item("", "a column that the listing calls a code is read as categories", style="dim")
         try:
             evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
         except (CommittedGarbage, FaultProven) as caught:
@@ -78,6 +82,10 @@ def show_scores(
             purchase.buyer, evaluated, choice, scores, prices, password_file, output, tables_document(own),
             shows_fine_tuned=settings.options.shows_fine_tuned,
         )  # fmt: skip
+
+
+def _is_number(reading: ColumnReading) -> bool:
+    return reading.kind is ColumnKind.NUMBER and not reading.is_label
 
 
 def tell_advice(

@@ -210,10 +210,9 @@ def show_evaluation(
         f"{numbers['clean_share']:.0%} of the offer looks as good as your own records, "
         f"{interval_text(numbers['clean_share_low'], numbers['clean_share_high'])}",
     )
+    # Also read after the purchase, by `buyer show`: it tells a price, not what is still owed.
     left = (
-        f", of which {prices.show(credited_price(choice.price, evaluated.fee))} are left to pay"
-        if evaluated.fee
-        else ""
+        f"; with the fee credited, {prices.show(credited_price(choice.price, evaluated.fee))}" if evaluated.fee else ""
     )
     lines.item("price", f"{len(choice.records):,} records for {prices.show(choice.price)}{left}")
     if choice.records:

@@ -18,7 +18,7 @@ ShowQuery = Annotated[
     typer.Option(
         "--show-query",
         help="With --text-column: let the seller see your query's directions, so that no part of the query is "
-        "lost. Choose first: a listing answers each buyer once per scoring model.",
+        "lost. Decide before you ask: a listing answers each buyer once per scoring model.",
     ),
 ]
 Adapter = Annotated[

@@ -1,6 +1,7 @@
 """The demo's directory: empty at first, then of one demo only, which goes on in it after an interruption."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -9,10 +10,18 @@ from pathlib import Path
 
 import blindfair
 from blindfair.agents.store.directory import DirectoryLock, private_directory, write_atomically
+from blindfair.api.amounts import show_ether
 from blindfair.cli.demo.options import DemoOptions
-from blindfair.protocol.documents import json_value
+from blindfair.cli.flags import flag_of
+from blindfair.protocol.documents import JsonValue, json_value
 from blindfair.protocol.errors import CannotWrite, FileChanged, InvalidOption, JournalDamaged, JournalVersion
 from blindfair.protocol.quantities import Digest
+
+_AMOUNTS = {"budget", "good_record_value"}
+"""Options that are kept in wei."""
+
+_FLAGS = {"good_record_value": "value"}
+"""Fields whose option has another name."""
 
 OPTIONS_FILE = "options.json"
 _LOCK_FILE = "lock"
@@ -62,9 +71,26 @@ def _written(value: object) -> str:
     return str(value.value if isinstance(value, Enum) else value)
 
 
+def _shown(name: str, value: JsonValue) -> str:
+    """Return a remembered option as it is typed.
+
+    >>> _shown("budget", 10**17), _shown("good_record_value", None), _shown("exclude", ["a", "b"])
+    ('--budget 0.1', 'no --value', '--exclude a --exclude b')
+    """
+    flag = flag_of(_FLAGS.get(name, name))
+    if name in _AMOUNTS and isinstance(value, int):
+        return f"{flag} {show_ether(value)}"
+    if isinstance(value, list) and value:
+        return " ".join(f"{flag} {shlex.quote(str(each))}" for each in value)
+    return f"no {flag}" if value is None or value == [] else f"{flag} {shlex.quote(str(value))}"
+
+
 def _remember(path: Path, options: DemoOptions, traded: Digest) -> None:
+    remembered = json_value(json.dumps(asdict(options), default=_written))
+    # By now the amount says it; and no option is called so.
+    del remembered["is_default_budget"]
     wanted = {
-        "options": json_value(json.dumps(asdict(options), default=_written)),
+        "options": remembered,
         "table": traded.hex(),
         "version": blindfair.__version__,
     }
@@ -92,8 +118,8 @@ def _remember(path: Path, options: DemoOptions, traded: Digest) -> None:
         if begun.get(name) != value:
             raise InvalidOption(
                 f"{path.parent} holds a demo that was begun with other options",
-                expected=f"{name} = {begun.get(name)}",
-                found=f"{name} = {value}",
+                expected=_shown(name, begun.get(name)),
+                found=_shown(name, value),
                 hint="use the same options to go on, or another directory",
             )
     if table_digest != wanted["table"]:

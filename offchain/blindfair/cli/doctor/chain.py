@@ -59,4 +59,5 @@ def _clock(behind: int) -> Finding:
         hint = "the node is not up to date, no blocks are made, or this clock is fast: check it with timedatectl"
     else:
         hint = "this machine's clock is slow: check it with timedatectl"
-    return Finding("clock", -AHEAD <= behind <= BEHIND, where, hint)
+    allowed = f"{where}; at most {BEHIND} s old or {AHEAD} s ahead is good"
+    return Finding("clock", -AHEAD <= behind <= BEHIND, allowed, hint)

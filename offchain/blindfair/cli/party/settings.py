@@ -291,17 +291,27 @@ def _named(path: str) -> str:
     return name if name in _NO_OPTIONS else f"`{'text_column' if name == 'column' else name}`"
 
 
+def _shown(path: str, value: JsonValue) -> str:
+    """Return a stored value with its option's name.
+
+    >>> _shown("budget", "1"), _shown("watch_packages", None)
+    ('`budget` = 1', 'no `watch_packages`')
+    """
+    return f"no {_named(path)}" if value is None else f"{_named(path)} = {value}"
+
+
 def _compare(directory: Path, begun: BegunSettings[Options], wanted: BegunSettings[Options]) -> None:
     before, now = (
         {**each.options.to_document(), "contract": each.deployment.address, "chain id": each.deployment.chain_id}
         for each in (begun, wanted)
     )
+    resume = "" if begun.role == "seller" else ", or blindfair buyer resume, which needs none"
     for name, stored, given in _differences(before, now):
         raise InvalidOption(
             f"{directory} was begun with other options",
-            expected=f"{_named(name)} = {stored}",
-            found=f"{_named(name)} = {given}",
-            hint="use the same options to go on, or another directory",
+            expected=_shown(name, stored),
+            found=_shown(name, given),
+            hint=f"use the same options to go on{resume}; or another directory",
         )
     before, now = dict(begun.tables), dict(wanted.tables)
     others = {name for name in before | now if before.get(name) != now.get(name)}

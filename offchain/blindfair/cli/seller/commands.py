@@ -37,6 +37,7 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
+from blindfair.cli.seller.text_options import AnyBaseModel, BaseModels, MaxWindows, Window
 
 app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode=None)
 
@@ -53,8 +54,8 @@ def list_records(
         ),
     ],
     price_per_record: Annotated[str, typer.Option(metavar="AMOUNT", help="The least that a record is sold for.")],
-    licence: Annotated[str, typer.Option(help="What a buyer may do with the records. Public.")],
-    consent: Annotated[str, typer.Option(help="On what ground the records may be sold. Public.")],
+    licence: Annotated[str, typer.Option(metavar="TEXT", help="What a buyer may do with the records. Public.")],
+    consent: Annotated[str, typer.Option(metavar="TEXT", help="On what ground the records may be sold. Public.")],
     begun: Begun,
     label: Annotated[
         str | None,
@@ -74,28 +75,10 @@ def list_records(
         str, typer.Option(metavar="COLUMN", help="With --files: the table's column with the files' names.")
     ] = FILE_COLUMN,
     text_column: TextColumn = None,
-    base_model: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="DIR",
-            help="With --text-column: a folder with config.json, model.safetensors and tokenizer.json of a model that "
-            "buyers score with, and hold too. May be repeated.",
-        ),
-    ] = None,
-    any_base_model: Annotated[
-        bool,
-        typer.Option(
-            "--any-base-model",
-            help="With --text-column: score with base models that buyers send, too, of up to twice the size of the "
-            "largest --base-model. Messages of 600 MiB are read then.",
-        ),
-    ] = False,
-    window: Annotated[
-        int, typer.Option(metavar="TOKENS", help="With --text-column: tokens that models read at once, at most.")
-    ] = WINDOW,
-    max_windows: Annotated[
-        int, typer.Option(metavar="NUMBER", help="With --text-column: windows of a text that are scored, at most.")
-    ] = MAX_WINDOWS,
+    base_model: BaseModels = None,
+    any_base_model: AnyBaseModel = False,
+    window: Window = WINDOW,
+    max_windows: MaxWindows = MAX_WINDOWS,
     stream: Annotated[
         bool,
         typer.Option(
@@ -117,16 +100,22 @@ def list_records(
             "without it, of texts and images, too.",
         ),
     ] = False,
-    name: Annotated[str | None, typer.Option(help="The listing's public name; the file's if not given.")] = None,
-    description: Annotated[str, typer.Option(help="What the records are. Public.")] = "",
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The listing's public name; the file's if not given.")
+    ] = None,
+    description: Annotated[str, typer.Option(metavar="TEXT", help="What the records are. Public.")] = "",
     bits: Annotated[
-        int, typer.Option(help="Bits of a record that one evaluation tells at most; up to 8, or 64 with --buyer.")
+        int,
+        typer.Option(
+            metavar="BITS", help="Bits of a record that one evaluation tells at most; up to 8, or 64 with --buyer."
+        ),
     ] = BITS,
     free_share: Annotated[
         float,
         typer.Option(
+            metavar="SHARE",
             help="Part of what a record holds that all unnamed buyers together learn free of charge, never more than "
-            f"{FREE_BITS} bits a record. Beyond it an evaluation costs a fee."
+            f"{FREE_BITS} bits a record. Beyond it an evaluation costs a fee.",
         ),
     ] = float(FREE_SHARE),
     evaluation_fee: Annotated[
@@ -138,11 +127,17 @@ def list_records(
         ),
     ] = None,
     disclosed_share: Annotated[
-        float, typer.Option(help="Part of what the records hold that all evaluations together tell, free and paid.")
+        float,
+        typer.Option(
+            metavar="SHARE", help="Part of what the records hold that all evaluations together tell, free and paid."
+        ),
     ] = float(DISCLOSED_SHARE),
     accept_disclosed_share: Annotated[
         float | None,
-        typer.Option(help=f"The same figure again, where --disclosed-share is more than {float(DISCLOSED_SHARE)}."),
+        typer.Option(
+            metavar="SHARE",
+            help=f"The same figure again, where --disclosed-share is more than {float(DISCLOSED_SHARE)}.",
+        ),
     ] = None,
     never_score: Annotated[
         list[str] | None,
@@ -178,15 +173,17 @@ def list_records(
     opened_share: Annotated[
         float,
         typer.Option(
+            metavar="SHARE",
             help="Part of a selection that its audit may see free of charge, before it is paid for. Each record counts "
-            "in full against --free-share. With 0 the audited sample is bought."
+            "in full against --free-share. With 0 the audited sample is bought.",
         ),
     ] = 0.0,
     opened_records: Annotated[
         int | None,
         typer.Option(
+            metavar="NUMBER",
             help="Records that all audits may see free of charge in all. If not given: none with --opened-share 0, "
-            f"else a tenth, and at least {AUDIT_ROWS} or what one audit sees of as many groups."
+            f"else a tenth, and at least {AUDIT_ROWS} or what one audit sees of as many groups.",
         ),
     ] = None,
     buyer: Annotated[
@@ -202,10 +199,10 @@ def list_records(
             "read their records whole. Not needed with --buyer.",
         ),
     ] = False,
-    bond_share: Annotated[float, typer.Option(help="Part of a price that is locked as bond.")] = 0.1,
+    bond_share: Annotated[float, typer.Option(metavar="SHARE", help="Part of a price that is locked as bond.")] = 0.1,
     reveal_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to reveal the key once paid.")] = 3600,
     dispute_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to dispute once revealed.")] = 86400,
-    chunk_size: Annotated[int, typer.Option(help="1024, 4096 or 16384 bytes.")] = 1024,
+    chunk_size: Annotated[int, typer.Option(metavar="BYTES", help="1024, 4096 or 16384.")] = 1024,
     max_bonds: Annotated[
         str, typer.Option(metavar="AMOUNT", help="The most that the bonds of all open offers may come to.")
     ] = "1",
@@ -222,7 +219,9 @@ def list_records(
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Commit to a table, to texts or to images on chain: hashes only. Run it again to go on where it was.
+    """Commit to a table, to texts or to images on chain: hashes only.
+
+    Run it again with the same options to go on where it was.
 
     The records are copied into DIR; nothing of them leaves it before `blindfair seller serve` answers buyers.
     """

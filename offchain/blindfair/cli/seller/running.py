@@ -44,7 +44,7 @@ from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
 from blindfair.influence.files import Files
 from blindfair.influence.images.images import Images
 from blindfair.influence.written import unread_columns
-from blindfair.protocol.errors import BlindfairError
+from blindfair.protocol.errors import BlindfairError, StateError, StoreInUse
 from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT, Manifest
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.signing import Domain
@@ -137,6 +137,8 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
         # Whatever the trouble with one order is, the others go on: its owner reads of it.
         turns = Turns(screen, poll, patience=math.inf, retried=BlindfairError)
         with opened_seller(resumed.directory, settings, resumed.password_file, screen, turns) as party:
+            if settings.at is None and not ends_idle:
+                _check_is_only_one(party)
             save(resumed.directory, settings)
             keep_manifest(resumed.directory, party.agent.manifest)
             if party.agent.manifest.record_count > IN_MEMORY_BLOCKS * DEFAULT.ring_degree:
@@ -153,6 +155,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
                     if metrics is not None:
                         screen.lines.item("metrics", f"/metrics and /health at {metrics} for users of this machine")
                     screen.lines.item("serves", f"listing 0x{party.listing.hex()} as {party.address}; Ctrl-C ends it")
+                    screen.lines.item("limits", _limits_text(settings.options))
                     service = None if pages is None else pages.service
                     announcing = Announcing(party, service.url, screen) if serving.announce and service else None
                     handing = _handing_over(serving, settings, party, screen)
@@ -175,6 +178,28 @@ def _with_limits(settings: SellerSettings, serving: Serving) -> SellerSettings:
         options = replace(options, max_memory=serving.max_memory)
     options.policy()
     return replace(settings, options=options)
+
+
+def _check_is_only_one(party: SellerParty) -> None:
+    """Raises StoreInUse where another program of the account reads this mail folder; its lock is free once it dies.
+
+    Other trouble of the mail must not keep a seller from its orders. A store has no lock: a program that died there
+    keeps others out for a while, and is waited for.
+    """
+    try:
+        party.agent.mail.check()
+    except StoreInUse:
+        raise
+    except StateError:
+        return
+
+
+def _limits_text(options: ListingOptions) -> str:
+    """What `--max-bonds` and `--max-memory` come to now, in words."""
+    bonds = options.prices.show(options.policy().max_bonds)
+    return (
+        f"bonds of all open offers {bonds} (--max-bonds), memory of a request {options.max_memory:g} GiB (--max-memory)"
+    )
 
 
 def _handing_over(

@@ -197,6 +197,7 @@ def _tensor(file: BufferedReader | BytesIO, path: str, name: str, entry: TensorE
             f"Tensor {name!r} has weights that are not finite",
             expected="finite numbers",
             found=f"{broken} of {tensor.numel()} that are NaN or infinite",
+            hint=f"look at that tensor in {path}: the training that wrote it failed; take an earlier checkpoint",
         )
     return tensor, digest
 
