@@ -145,15 +145,16 @@ def test_fields_that_are_not_known_may_be_there_while_they_say_nothing(base: Pat
     purchase_by(base, adapter=folder)
 
 
-@pytest.mark.parametrize("strength", [-1e-3, 1e-6])
+@pytest.mark.parametrize("seed", [5, 6])
 def test_of_an_adapter_that_does_not_help_the_buyer_is_warned_before_it_asks(
-    strength: float, base: Path, tmp_path: Path
+    seed: int, base: Path, tmp_path: Path
 ) -> None:
+    """Random changes: one makes the loss a little higher, one a little lower, and both by less than chance."""
     folder = shutil.copytree(ADAPTER, tmp_path / "idle")
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     tensors(
         lambda found: {
-            name: np.float32(strength) * rng.standard_normal(tensor.shape).astype(np.float32)
+            name: np.float32(1e-3) * rng.standard_normal(tensor.shape).astype(np.float32)
             if "lora_B" in name
             else tensor
             for name, tensor in found.items()
