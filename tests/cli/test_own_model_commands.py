@@ -65,9 +65,8 @@ FINE_TUNED = Form(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "form", [ADAPTER, pytest.param(FINE_TUNED, marks=pytest.mark.deep)], ids=lambda form: str(form.option)
-)
+@pytest.mark.deep
+@pytest.mark.parametrize("form", [ADAPTER, FINE_TUNED], ids=lambda form: str(form.option))
 def test_a_killed_evaluation_goes_on_with_the_model_that_it_began_with(
     form: Form, testnet: LocalChain, base: Path, tmp_path: Path, inside: Inside
 ) -> None:

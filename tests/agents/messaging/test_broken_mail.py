@@ -141,7 +141,7 @@ def started(request: pytest.FixtureRequest) -> Callable[[Parties], Parties]:
     return reopened if request.param == "restarted" else lambda parties: parties
 
 
-@pytest.mark.parametrize("what", ["own mailbox", "mail folder"])
+@pytest.mark.parametrize("what", ["own mailbox", pytest.param("mail folder", marks=pytest.mark.deep)])
 @pytest.mark.parametrize("spoil", SPOILT_FOLDERS)
 def test_a_seller_whose_mail_is_broken_reveals_and_claims_in_time(
     at: Callable[[str], World], spoil: Spoil, what: str, started: Callable[[Parties], Parties]
@@ -194,7 +194,7 @@ def test_a_buyer_that_starts_with_broken_mail_disputes_in_time(at: Callable[[str
 
 
 @pytest.mark.parametrize("spoil", SPOILT_FOLDERS)
-@pytest.mark.parametrize("what", ["seller's mailbox", "mail folder"])
+@pytest.mark.parametrize("what", ["mail folder", pytest.param("seller's mailbox", marks=pytest.mark.deep)])
 def test_a_release_that_cannot_be_sent_is_paid_by_the_clock(
     at: Callable[[str], World], spoil: Spoil, what: str
 ) -> None:
