@@ -93,6 +93,10 @@ def without_b(found: dict[str, Any]) -> dict[str, Any]:
     return {name: np.zeros_like(tensor) if "lora_B" in name else tensor for name, tensor in found.items()}
 
 
+def with_layer(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, f"base_model.model.{LAYER}.weight": np.ones((12, 36), np.float32)}
+
+
 def huge(folder: Path) -> None:
     with (folder / WEIGHTS_FILE).open("r+b") as file:
         file.truncate(DIFFERENCE_LIMIT + 1)
@@ -121,6 +125,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], type[BlindfairError], str]] = {
     "not by its prefix": (layer("base_model.model.", ""), UnusableModel, "not known"),
     "NaN": (tensors(with_nan), UnusableModel, "not finite"),
     "one matrix of two": (tensors(lambda found: dict(list(found.items())[1:])), UnusableModel, "both matrices"),
+    "a layer both whole and by its LoRA": (tensors(with_layer), UnusableModel, f"{LAYER}.weight"),
     "cut short": (lambda folder: (folder / WEIGHTS_FILE).write_bytes(b"\x10"), UnusableModel, "safe"),
     "a field of a later version": (config(brand_new_field=1), UnusableModel, "brand_new_field = 1"),
     "untrained": (tensors(without_b), UnusableModel, "changes nothing"),

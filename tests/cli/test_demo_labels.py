@@ -174,7 +174,7 @@ def test_another_kind_of_label_is_another_demo(tmp_path: Path, inside: Inside) -
     with demo_home(home, job.options, job.digest):
         pass
     ended = inside("demo", "--records", table, "--label", LABEL, "--directory", home)
-    ended.failed(InvalidOption, "label_kind = count", "label_kind = None")
+    ended.failed(InvalidOption, "expected  --label-kind count", "found     no --label-kind")
 
 
 # --- what the demo says before it begins ---------------------------------------------------------------------------

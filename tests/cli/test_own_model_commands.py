@@ -108,7 +108,7 @@ def test_a_killed_evaluation_goes_on_with_the_model_that_it_began_with(
         begun = kept()
 
         evaluate(form.write(base, tmp_path / "other", 1)).failed(InvalidOption, form.option, "another directory")
-        inside(*command).failed(InvalidOption, f"{form.option} = None")
+        inside(*command).failed(InvalidOption, f"found     no {form.option}")
         form.write(base, mine, 1)
         evaluate(mine).failed(
             FileChanged, f"was begun with another {form.begun_with}", f"restore the {form.begun_with}"

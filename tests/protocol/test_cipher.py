@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindfair.protocol.cipher import crypt_chunk, key_commitment, new_delivery_key
+from blindfair.protocol.cipher import ChunkCipher, crypt_chunk, key_commitment, new_delivery_key
 from blindfair.protocol.quantities import ChunkIndex, DeliveryKey
 from protocol.vector_files import Case, each, load
 from vectors import reference
@@ -53,6 +53,15 @@ def test_no_two_chunks_share_key_stream() -> None:
 def test_there_is_no_chunk_beyond_64_bits(index: int) -> None:
     with pytest.raises(OverflowError):
         crypt_chunk(KEY, ChunkIndex(index), b"data")
+
+
+@pytest.mark.parametrize("pieces", [[b"a" * 9], [b"a" * 5, b"b" * 4], [b"a" * 4, b"b" * 6], []])
+def test_pieces_of_other_lengths_than_the_chunks_give_nothing_that_memory_held_before(pieces: list[bytes]) -> None:
+    """The memory is used again: what was in it is another buyer's."""
+    held = memoryview(bytearray(b"another" * 2))[:10]
+    given = ChunkCipher(DeliveryKey(bytes(32))).crypt_into(ChunkIndex(0), map(memoryview, pieces), [5, 5], held)
+    with pytest.raises(ValueError, match="not of these lengths"):
+        list(given)
 
 
 def test_a_key_is_fresh_and_committed_by_keccak() -> None:

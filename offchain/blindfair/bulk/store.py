@@ -44,7 +44,7 @@ _HEADS = 2**16
 """Records whose heads are read together."""
 
 _WINDOW = 2**17
-"""Bytes after which a piece of chunks ends: it is encrypted while the processor has it near."""
+"""Bytes after which a piece of chunks ends, so that it is encrypted while it is in the processor's cache."""
 
 _HINT = "remove the folder, and list the same records again"
 _Value = TypeVar("_Value")

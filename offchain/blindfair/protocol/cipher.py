@@ -57,16 +57,19 @@ class ChunkCipher:
         """Encrypt or decrypt delivery chunks of these lengths, into `to`. A piece is some chunks, one after the other.
 
         Each chunk is given as soon as it is there, as a view of `to`: chunks are many, and nothing of them is copied or
-        kept. The next piece is taken when all of one was used, so it may overwrite it.
+        kept. The next piece is taken when all of one was used, so it may overwrite it. Raises `ValueError` where the
+        pieces do not end between two chunks, or are too few.
         """
         reset, update_into, start = self._context.reset_nonce, self._context.update_into, 0
         more, data, place = iter(pieces), memoryview(b""), 0
         for index, length in enumerate(lengths, first):
             if place == len(data):
-                data, place = next(more), 0
+                data, place = next(more, memoryview(b"")), 0
             view = to[start : start + length]
             reset(_ZERO + index.to_bytes(8, "big"))
-            update_into(data[place : place + length], view)
+            if update_into(data[place : place + length], view) != length:
+                # The rest of `view` is what that memory held before, which may be another delivery's.
+                raise ValueError("the pieces are not of these lengths")
             yield view
             start, place = start + length, place + length
 

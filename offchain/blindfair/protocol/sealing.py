@@ -99,8 +99,8 @@ class Seal:
         return sealed
 
     def close_into(self, plaintext: bytes | memoryview, sealed: memoryview) -> Iterator[memoryview]:
-        """The same into `sealed`, of `sealed_size` bytes: each part of it as soon as it is there, to be hashed while it
-        is near."""
+        """Seal into `sealed`, of `sealed_size` bytes, and yield each part once it is written, to be hashed while it is
+        in the processor's cache. The whole is sealed only after the last part."""
         aead, content = ChaCha20Poly1305(self.file_key), memoryview(plaintext)
         last = _segment_count(len(plaintext)) - 1
         sealed[:WRAPPED_SIZE] = self.wrapped

@@ -238,7 +238,7 @@ def evaluate(
 ) -> None:
     """Score a listing blind: free of charge, or against a fee that is credited.
 
-    Run it again with the same options to go on, or `blindfair buyer resume`, which needs none of them.
+    Run it again with the same options to go on, or `blindfair buyer resume --directory DIR`, which needs no others.
 
     Without --at and --mail it asks the service that the seller announced on chain.
 

@@ -5,6 +5,7 @@ edited table by mistake: tables are copied into the directory.
 """
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -305,7 +306,8 @@ def _compare(directory: Path, begun: BegunSettings[Options], wanted: BegunSettin
         {**each.options.to_document(), "contract": each.deployment.address, "chain id": each.deployment.chain_id}
         for each in (begun, wanted)
     )
-    resume = "" if begun.role == "seller" else ", or blindfair buyer resume, which needs none"
+    named = f"blindfair buyer resume --directory {shlex.quote(str(directory))}"
+    resume = "" if begun.role == "seller" else f", or {named}, which needs no others"
     for name, stored, given in _differences(before, now):
         raise InvalidOption(
             f"{directory} was begun with other options",

@@ -93,6 +93,15 @@ def read_adapter(directory: Path) -> Difference:
                 found=name,
                 hint="train a plain LoRA, of linear layers of the blocks alone",
             )
+    twice = [name for name in tensors if name.rpartition(".")[0] in sides["A"]]
+    if twice:
+        # peft does not write that, and when it reads it, it takes the LoRA alone.
+        raise UnusableModel(
+            "The adapter replaces a layer that its LoRA changes too",
+            expected="one of both for each layer",
+            found=twice[0],
+            hint="train a plain LoRA, and name none of its layers in peft's modules_to_save",
+        )
     lora = Lora(r, alpha, sides["A"], sides["B"])
     if not tensors and not any(up.any() for up in lora.up.values()):
         raise UnusableModel(
