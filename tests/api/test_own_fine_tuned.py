@@ -119,7 +119,8 @@ WRONG: dict[str, tuple[Change, type[BlindfairError], str, str]] = {
         "save_pretrained",
     ),
     "NaN": (
-        tensors(lambda found: found | {LAYER: found[LAYER] * np.nan}), UnusableModel, "not finite", "save_pretrained"
+        tensors(lambda found: found | {LAYER: found[LAYER] * np.nan}), UnusableModel, "not finite",
+        "that tensor in model.safetensors",
     ),
     "the base model": (another("gpt2"), UnusableModel, "no layer differs", "leave `fine_tuned` out"),
     "cut short": (
