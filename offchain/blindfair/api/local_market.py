@@ -22,6 +22,7 @@ from blindfair.api.buying import PreparedPurchase
 from blindfair.api.listing import PreparedListing
 from blindfair.api.obedient import FINAL_DEPTH, run_until
 from blindfair.api.parties import BuyerParty, SellerParty, open_buyer, open_seller
+from blindfair.chain.accounts import ether_of
 from blindfair.chain.deploy import deploy_once
 from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.finality import Finality
@@ -123,7 +124,7 @@ class LocalMarket:
         self._grant(agent.address)
 
     def _grant(self, address: Address) -> None:
-        if not self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)):
+        if not ether_of(self.chain.web3, address):
             self.chain.fund(address, GRANT)
 
     def _context(self, base_models: BaseModels) -> AgentContext:

@@ -11,6 +11,7 @@ from hexbytes import HexBytes
 from web3 import Web3
 
 from blindfair.chain.abi import EXCHANGE
+from blindfair.chain.accounts import transactions_of
 from blindfair.chain.artifacts import load_artifact
 from blindfair.chain.calls import Call
 from blindfair.chain.exchange import DataExchange
@@ -46,9 +47,7 @@ def deploy_once(web3: Web3, account: LocalAccount) -> DataExchange:
     """
     address = _first_contract_of(Address(account.address.lower()))
     sender = Sender(web3, account)
-    with asking("eth_getTransactionCount"):
-        used = int(web3.eth.get_transaction_count(to_checksum_address(account.address)))
-    if used == 0 and deploy(sender) != address:
+    if transactions_of(web3, sender.address) == 0 and deploy(sender) != address:
         raise TransactionUncertain(
             "the account was used by another program meanwhile", expected=f"a contract at {address}"
         )

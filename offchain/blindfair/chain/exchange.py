@@ -11,6 +11,7 @@ from web3 import Web3
 from web3.exceptions import BlockNotFound
 
 from blindfair.chain.abi import ERC20, Abi, decode_output, encode_call, exchange_abi
+from blindfair.chain.accounts import ether_of, transactions_of
 from blindfair.chain.calls import Call, ExchangeCalls, struct_of
 from blindfair.chain.events import AcceptedEvent, CommittedEvent, EventSource, Log, read_logs, read_newest_log
 from blindfair.chain.finality import Finality, final_height
@@ -145,8 +146,7 @@ class DataExchange(ExchangeCalls):
     def balance(self, owner: Address, token: Address = ETHER) -> Wei:
         """The balance of an account outside the contract."""
         if token == ETHER:
-            with asking("eth_getBalance"):
-                return Wei(int(self.web3.eth.get_balance(Web3.to_checksum_address(owner))))
+            return ether_of(self.web3, owner)
         (amount,) = self._read_from(token, ERC20, "balanceOf", owner)
         return Wei(amount)
 
@@ -243,8 +243,7 @@ class DataExchange(ExchangeCalls):
 
     def sent(self, account: Address) -> int:
         """How many transactions of an account are in blocks."""
-        with asking("eth_getTransactionCount"):
-            return int(self.web3.eth.get_transaction_count(Web3.to_checksum_address(account), "latest"))
+        return transactions_of(self.web3, account)
 
     def revealed_key(self, order_id: OrderId) -> DeliveryKey | None:
         """The delivery key of an order, if it was revealed."""
@@ -265,7 +264,7 @@ class DataExchange(ExchangeCalls):
     def _read_from(self, contract: Address, abi: Abi, name: str, *arguments: object) -> tuple[Any, ...]:
         data = Web3.to_hex(encode_call(abi, name, *arguments))
         with asking(name):
-            answer = request(self.web3, "eth_call", {"to": Web3.to_checksum_address(contract), "data": data}, "latest")
+            answer = request(self.web3, "eth_call", {"to": contract, "data": data}, "latest")
             output = bytes.fromhex(str(answer).removeprefix("0x"))
             if not output:
                 raise WrongContract(

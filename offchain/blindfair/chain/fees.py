@@ -4,12 +4,11 @@ Nodes need not have a method for the tip. Where one is missing, it follows from 
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from web3 import Web3
 from web3.exceptions import Web3RPCError
 
-from blindfair.chain.node import asking, request
+from blindfair.chain.node import asking, number_of, request
 from blindfair.protocol.errors import InvalidOption, NodeFailure
 
 MIN_TIP = 10**9
@@ -51,10 +50,10 @@ def fees(web3: Web3) -> tuple[int, int]:
 def _tip(web3: Web3, base: int) -> int:
     # Not by web3, which warns on the screen where the first of these is missing.
     ways: tuple[Callable[[], int], ...] = (
-        lambda: _number(request(web3, "eth_maxPriorityFeePerGas")),
+        lambda: number_of(request(web3, "eth_maxPriorityFeePerGas")),
         lambda: _paid_before(web3),
         # Every node has this one: base fee and tip together.
-        lambda: max(0, _number(request(web3, "eth_gasPrice")) - base),
+        lambda: max(0, number_of(request(web3, "eth_gasPrice")) - base),
     )
     with asking("the price of gas"):
         for way in ways[:-1]:
@@ -68,9 +67,5 @@ def _tip(web3: Web3, base: int) -> int:
 def _paid_before(web3: Web3) -> int:
     """The mean tip of the latest blocks, as far as any was paid."""
     history = request(web3, "eth_feeHistory", hex(_BLOCKS), "latest", [_PERCENTILE])
-    paid = [tip for tip in (_number(rewards[0]) for rewards in history["reward"] or ()) if tip > 0]
+    paid = [tip for tip in (number_of(rewards[0]) for rewards in history["reward"] or ()) if tip > 0]
     return max(MIN_TIP, sum(paid) // len(paid)) if paid else MIN_TIP
-
-
-def _number(answer: Any) -> int:
-    return int(answer, 16) if isinstance(answer, str) else int(answer)

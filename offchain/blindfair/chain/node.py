@@ -71,6 +71,12 @@ def request(web3: Web3, method: str, *params: Any) -> Any:
     return web3.manager.request_blocking(RPCEndpoint(method), list(params))
 
 
+def number_of(answer: Any) -> int:
+    """The number that a raw result is. Use inside `asking`."""
+    # The embedded chain answers some of them as numbers.
+    return int(answer, 16) if isinstance(answer, str) else int(answer)
+
+
 def several(*rpc_urls: str) -> str:
     """The addresses of several nodes as one text, as `connect` takes it: with spaces in between."""
     return " ".join(rpc_urls)

@@ -16,11 +16,12 @@ from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 from web3 import Web3
 
+from blindfair.chain.accounts import ether_of, transactions_of
 from blindfair.chain.calls import Call
 from blindfair.chain.exchange import DataExchange
 from blindfair.chain.fees import fees
 from blindfair.chain.finality import Finality, final_height
-from blindfair.chain.node import asking, request
+from blindfair.chain.node import asking, number_of, request
 from blindfair.chain.transactions import PreparedTransaction, Receipt, is_known, read_receipt
 from blindfair.protocol.errors import (
     ContractReverted,
@@ -115,14 +116,13 @@ class Sender:
 
     def used_numbers(self) -> int:
         """How many transactions of the account are in blocks; the next one's number. Raises NodeFailure."""
-        with asking("eth_getTransactionCount"):
-            return int(self.web3.eth.get_transaction_count(self._checksummed(), "latest"))
+        return transactions_of(self.web3, self.address)
 
     def check(self, prepared: PreparedTransaction) -> None:
         """Try a signed transaction out as the chain is now. Raises ContractReverted, NodeFailure."""
-        call = {"from": self._checksummed(), "data": Web3.to_hex(prepared.data), "value": hex(prepared.value)}
+        call = {"from": self.address, "data": Web3.to_hex(prepared.data), "value": hex(prepared.value)}
         if prepared.to is not None:
-            call["to"] = Web3.to_checksum_address(prepared.to)
+            call["to"] = prepared.to
         with asking("a transaction that was signed before"):
             request(self.web3, "eth_call", call, "latest")
 
@@ -144,8 +144,7 @@ class Sender:
 
     def _gas_limit(self, call: Call) -> Gas:
         with asking(call.name):
-            answer = request(self.web3, "eth_estimateGas", self._trial(call))
-            estimate = int(answer, 16) if isinstance(answer, str) else int(answer)
+            estimate = number_of(request(self.web3, "eth_estimateGas", self._trial(call)))
         if estimate < MIN_GAS:
             raise NodeFailure(
                 f"the node answers nonsense to {call.name}",
@@ -157,8 +156,8 @@ class Sender:
         return Gas(estimate + estimate // 4)
 
     def _trial(self, call: Call) -> dict[str, str]:
-        trial = {"from": self._checksummed(), "data": Web3.to_hex(call.data), "value": hex(call.value)}
-        return trial if call.to is None else {**trial, "to": Web3.to_checksum_address(call.to)}
+        trial = {"from": self.address, "data": Web3.to_hex(call.data), "value": hex(call.value)}
+        return trial if call.to is None else {**trial, "to": call.to}
 
     def gas_price(self) -> Wei:
         """The price of a unit of gas now. Raises NodeFailure."""
@@ -186,7 +185,7 @@ class Sender:
         any."""
         least, highest = prices
         # A claim that is sent for the price of now is better than one that never is.
-        return max(least, min(highest, (self._balance() - needed) // gas_limit))
+        return max(least, min(highest, (ether_of(self.web3, self.address) - needed) // gas_limit))
 
     def dearer(self, prepared: PreparedTransaction) -> PreparedTransaction | None:
         """The same call at the same number for the price of gas of now; None while what it offers is enough.
@@ -201,11 +200,11 @@ class Sender:
         tip = max(tip, prepared.tip * 11 // 10 + 1)
         prices = self._prices(base, tip, "a transaction that waits", least=prepared.max_fee * 11 // 10 + 1)
         price = self._payable(prices, prepared.value, prepared.gas_limit)
-        if self._balance() < prepared.value + prepared.gas_limit * price:
+        if ether_of(self.web3, self.address) < prepared.value + prepared.gas_limit * price:
             raise InsufficientFunds(
                 f"{self.address} cannot pay what gas costs by now",
                 expected=_ether(prepared.value + prepared.gas_limit * price),
-                found=_ether(self._balance()),
+                found=_ether(ether_of(self.web3, self.address)),
                 hint="send ether to it, or wait until gas is cheaper; the transaction that waits stays good",
             )
         fields = dict(TypedTransaction.from_bytes(HexBytes(prepared.raw)).as_dict())
@@ -215,7 +214,7 @@ class Sender:
         return self._signed(fields)
 
     def _check_funds(self, call: Call, needed: Wei, on_its_way: Wei) -> None:
-        balance = self._balance()
+        balance = ether_of(self.web3, self.address)
         if balance < needed + on_its_way:
             besides = f", of which what is on its way may take {_ether(on_its_way)}" if on_its_way else ""
             raise InsufficientFunds(
@@ -224,13 +223,6 @@ class Sender:
                 found=f"{_ether(balance)}{besides}",
                 hint=f"send at least {_ether(needed + on_its_way - balance)} to it; nothing was sent",
             )
-
-    def _balance(self) -> Wei:
-        with asking("eth_getBalance"):
-            return Wei(int(self.web3.eth.get_balance(self._checksummed())))
-
-    def _checksummed(self) -> Any:
-        return Web3.to_checksum_address(self.address)
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
@@ -247,7 +239,7 @@ class Sender:
         prepared = PreparedTransaction.from_bytes(raw)
         if is_known(self.web3, prepared.hash):
             return prepared.hash
-        if self._number_used(prepared, "latest"):
+        if self._number_used(prepared):
             self._check_not_replaced(prepared)
             return prepared.hash
         try:
@@ -255,9 +247,9 @@ class Sender:
                 self.web3.eth.send_raw_transaction(raw)
         except (ContractReverted, NodeFailure):
             # Some nodes report the failure of a transaction that they included, or "already known" as an error.
-            if is_known(self.web3, prepared.hash) or self._number_used(prepared, "latest"):
+            if is_known(self.web3, prepared.hash) or self._number_used(prepared):
                 return prepared.hash
-            balance = self._balance()
+            balance = ether_of(self.web3, self.address)
             if balance < prepared.max_cost:
                 raise InsufficientFunds(
                     f"{self.address} cannot pay for a transaction that it signed",
@@ -281,10 +273,8 @@ class Sender:
             hint="prepare the call anew, if it is still wanted; let one program alone use the account",
         )
 
-    def _number_used(self, prepared: PreparedTransaction, block: BlockNumber | str) -> bool:
-        with asking("eth_getTransactionCount"):
-            count = self.web3.eth.get_transaction_count(self._checksummed(), block)  # type: ignore[arg-type]
-            return int(count) > prepared.nonce
+    def _number_used(self, prepared: PreparedTransaction, block: BlockNumber | None = None) -> bool:
+        return transactions_of(self.web3, self.address, block) > prepared.nonce
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 

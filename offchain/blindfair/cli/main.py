@@ -145,7 +145,7 @@ def demo(
         Path | None, typer.Option("--json", metavar="FILE", help="Write the result here; - for standard output.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="DIRECTORY", help="Write pictures, CSV files and a receipt here.")
+        Path | None, typer.Option(metavar="DIR", help="Write pictures, CSV files and a receipt here.")
     ] = None,
 ) -> None:
     """Trade a table, or texts, once honestly and four times not.

@@ -37,13 +37,13 @@ def check_not_evaluated(keystore: Path, account: Address, listing: ListingId, mo
     path = keystore.parent / FILE
     before = remembered(path).get(_key(account, listing, model_digest(model.name, *model.to_parts())))
     if before is not None:
-        gone = "it is not there any more: go on where it was moved to, or restore it from a backup and go on"
-        goes_on = "go on" if is_begun(Path(before)) else gone
+        gone = "it is not there any more: go on where it was moved to, or restore it from a backup"
+        goes_on = "go on in that directory" if is_begun(Path(before)) else gone
         raise InvalidOption(
             "This account had an evaluation of this listing with the same scoring model already",
             expected="one evaluation for each listing, account and scoring model; nothing was asked",
             found=f"an earlier one in {before}",
-            hint=f"{goes_on} in that directory, or ask the seller to list its records again; {path} remembers it",
+            hint=f"{goes_on}; or ask the seller to list its records again ({path} remembers evaluations)",
         )
 
 

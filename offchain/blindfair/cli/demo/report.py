@@ -1,4 +1,4 @@
-"""What `--report DIRECTORY` holds: pictures, the bought records and all scores as CSV, the schema, and a receipt."""
+"""What `--report DIR` holds: pictures, the bought records and all scores as CSV, the schema, and a receipt."""
 
 import json
 from collections.abc import Mapping

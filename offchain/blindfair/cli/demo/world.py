@@ -16,6 +16,7 @@ from blindfair.agents.messaging.transport import FolderTransport
 from blindfair.agents.store.directory import SecretStore, private_directory
 from blindfair.agents.store.steps import GRANTED
 from blindfair.api.obedient import FINAL_DEPTH, run_until
+from blindfair.chain.accounts import ether_of
 from blindfair.chain.deploy import deploy_once
 from blindfair.chain.deterministic import find_or_deploy
 from blindfair.chain.development import DevelopmentChain, ObedientChain
@@ -92,7 +93,7 @@ class ObedientWorld:
         note_grant(agent)
 
     def _give(self, address: Address) -> None:
-        if not self.chain.web3.eth.get_balance(self.chain.web3.to_checksum_address(address)):
+        if not ether_of(self.chain.web3, address):
             self.chain.fund(address, GRANT)
 
     def context(self, case: str, role: str) -> AgentContext:

@@ -75,7 +75,9 @@ def read_adapter(directory: Path) -> Difference:
         fields = Fields({name: config[name] for name in ("lora_alpha", "r") if name in config}, CONFIG_FILE)
         r, alpha = fields.integer("r", 1, RANK_LIMIT), fields.number("lora_alpha")
     if not 0 < alpha <= ALPHA_LIMIT:
-        raise UnusableModel("The adapter has an alpha out of range", expected=f"0 ... {ALPHA_LIMIT:.0f}", found=alpha)
+        raise UnusableModel(
+            "The adapter has an alpha out of range", expected=f"more than 0, at most {ALPHA_LIMIT:.0f}", found=alpha
+        )
     file = TensorFile.read_header(directory / WEIGHTS_FILE)
     found, _ = file.read({name: name for name in file.entries})
     sides: dict[str, dict[str, Singles]] = {"A": {}, "B": {}}

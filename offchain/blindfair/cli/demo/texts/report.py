@@ -1,4 +1,4 @@
-"""What `--report DIRECTORY` holds of texts: pictures, the best and the worst bought texts, scores, and a receipt."""
+"""What `--report DIR` holds of texts: pictures, the best and the worst bought texts, scores, and a receipt."""
 
 import json
 from collections.abc import Mapping
