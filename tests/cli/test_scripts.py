@@ -133,7 +133,9 @@ def test_the_first_testnet_says_that_it_installs_more(made: Path, quickly: dict[
     assert "installing" not in second.stderr
 
 
-@pytest.mark.parametrize("changed", ["pyproject.toml", "offchain/blindfair/blind/native/sums.c"])
+@pytest.mark.parametrize(
+    "changed", ["pyproject.toml", pytest.param("offchain/blindfair/blind/native/sums.c", marks=pytest.mark.deep)]
+)
 def test_a_changed_project_is_installed_again(changed: str, made: Path, quickly: dict[str, str]) -> None:
     """What is compiled, too: with an older kernel everything works, slowly."""
     stamp = made / ".venv" / ".blindfair"
@@ -199,7 +201,7 @@ def test_an_environment_that_is_linked_is_left_alone(made: Path, tmp_path: Path,
     assert (other / ".venv").is_symlink() and (made / ".venv" / ".blindfair-home").read_text() == str(made)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("sent", [pytest.param(signal.SIGINT, marks=pytest.mark.deep), signal.SIGKILL])
 def test_what_was_interrupted_is_made_anew(sent: signal.Signals, made: Path, quickly: dict[str, str]) -> None:
     venv, slow, started = made / ".venv", made / "slow", made / "started"
     (made / "pyproject.toml").write_text(PROJECT + f"# until {sent.name}\n")

@@ -76,9 +76,9 @@ def pair(testnet: LocalChain, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="class")
 def url(pair: Pair) -> Iterator[str]:
-    """The URL of the seller that serves."""
+    """The URL of the seller that serves, for one test or the tests of one class."""
     port = free_port()
     command = shlex.join(
         map(str, [COMMAND, "seller", "serve", *pair.common("seller"), "--http", f"127.0.0.1:{port}", "--poll", "0.1"])
@@ -131,38 +131,37 @@ def test_a_seller_without_a_folder_has_its_mail_in_its_directory(pair: Pair) -> 
     assert pair.settings("seller")["at"] is None
 
 
-def test_a_seller_says_its_url_and_what_strangers_cost(pair: Pair, url: str) -> None:
-    told = " ".join((pair.home / "told").read_text().split())
-    assert f"buyers use --at {url}" in told
-    assert "a stranger's request costs at most" in told and "4,096 bytes of disk" in told
-    assert "without TLS" not in told
+class TestAServiceThatWasStartedOnce:
+    def test_a_seller_says_its_url_and_what_strangers_cost(self, pair: Pair, url: str) -> None:
+        told = " ".join((pair.home / "told").read_text().split())
+        assert f"buyers use --at {url}" in told
+        assert "a stranger's request costs at most" in told and "4,096 bytes of disk" in told
+        assert "without TLS" not in told
 
+    def test_what_a_service_lists_is_shown_without_an_account(self, pair: Pair, url: str) -> None:
+        ended = pair.inside("buyer", "find", "--at", url, *pair.place, "--json", "-")
+        assert ended.code == 0, ended.err
+        (found,) = json.loads(ended.out)["listings"]
+        assert found["listing"] == pair.listing and found["manifest"] is not None
+        shown = pair.inside("buyer", "find", "--at", url, *pair.place)
+        assert "300 records" in shown.out
+        named = pair.inside("buyer", "find", "--at", url, *pair.place, "--listing", pair.listing, "--json", "-")
+        assert len(json.loads(named.out)["listings"]) == 1
 
-def test_what_a_service_lists_is_shown_without_an_account(pair: Pair, url: str) -> None:
-    ended = pair.inside("buyer", "find", "--at", url, *pair.place, "--json", "-")
-    assert ended.code == 0, ended.err
-    (found,) = json.loads(ended.out)["listings"]
-    assert found["listing"] == pair.listing and found["manifest"] is not None
-    shown = pair.inside("buyer", "find", "--at", url, *pair.place)
-    assert "300 records" in shown.out
-    named = pair.inside("buyer", "find", "--at", url, *pair.place, "--listing", pair.listing, "--json", "-")
-    assert len(json.loads(named.out)["listings"]) == 1
-
-
-def test_a_buyer_needs_the_url_alone_and_remembers_it(pair: Pair, url: str) -> None:
-    pair.sell("another")
-    pair.evaluate_only_one().failed(InvalidOption, "not clear which listing")
-    # Of several listings on chain the service has one.
-    ended = pair.evaluate_only_one("--at", f"{url}/", "--poll", "0.1")
-    assert ended.code == 0, ended.err
-    assert "makes the query" in ended.err
-    assert pair.settings("buyer")["options"]["listing"] == pair.listing
-    assert pair.settings("buyer")["at"] == url
-    again = pair.inside("buyer", "resume", *pair.common("buyer"), "--poll", "0.1")
-    assert again.code == 0, again.err
-    doctor = pair.inside("doctor", "--directory", pair.home / "buyer", "--json", "-")
-    (service,) = [check for check in json.loads(doctor.out)["checks"] if check["check"] == "service"]
-    assert service["ok"] and url in service["found"]
+    def test_a_buyer_needs_the_url_alone_and_remembers_it(self, pair: Pair, url: str) -> None:
+        pair.sell("another")
+        pair.evaluate_only_one().failed(InvalidOption, "not clear which listing")
+        # Of several listings on chain the service has one.
+        ended = pair.evaluate_only_one("--at", f"{url}/", "--poll", "0.1")
+        assert ended.code == 0, ended.err
+        assert "makes the query" in ended.err
+        assert pair.settings("buyer")["options"]["listing"] == pair.listing
+        assert pair.settings("buyer")["at"] == url
+        again = pair.inside("buyer", "resume", *pair.common("buyer"), "--poll", "0.1")
+        assert again.code == 0, again.err
+        doctor = pair.inside("doctor", "--directory", pair.home / "buyer", "--json", "-")
+        (service,) = [check for check in json.loads(doctor.out)["checks"] if check["check"] == "service"]
+        assert service["ok"] and url in service["found"]
 
 
 def test_a_service_that_was_moved_is_named_again(pair: Pair, url: str) -> None:

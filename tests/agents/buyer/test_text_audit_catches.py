@@ -180,14 +180,21 @@ def test_an_honest_seller_passes_however_it_computes(
     parties.world.close()
 
 
+_computed: dict[tuple[object, ...], Floats] = {}
+"""Rows that a test has computed already, by base model and way."""
+
+
 def honest_rows(base: BaseModel, *, attention: str = "sdpa", tokens: int | None = None, threads: int = 1) -> Floats:
-    model = replace(scoring_of(base).model, attention=attention)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        return unit_rows(model.rows(offered(), None, HandTextValuer(base).projection(), tokens=tokens))
-    finally:
-        torch.set_num_threads(before)
+    way = base.digest, attention, tokens, threads
+    if way not in _computed:
+        model = replace(scoring_of(base).model, attention=attention)
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            _computed[way] = unit_rows(model.rows(offered(), None, HandTextValuer(base).projection(), tokens=tokens))
+        finally:
+            torch.set_num_threads(before)
+    return _computed[way]
 
 
 def test_the_ways_differ_in_bits_so_that_the_test_above_is_one(bases: dict[str, BaseModel]) -> None:
