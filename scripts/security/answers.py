@@ -238,7 +238,7 @@ ANSWERS = (
     ),
     Answer(
         "offchain/blindfair/agents/seller/orders.py",
-        'self._call(claim_call(name), lambda: self._claim(offer), "claims the price by the clock")',
+        'self._call(claim_call(name), lambda: self._claim(offer), "claims the price after the dispute window")',
         'raise Waiting("the buyer has not released yet")',
         ("tests/agents/trades/test_trades.py::test_a_silent_buyer_pays_by_the_clock",),
     ),

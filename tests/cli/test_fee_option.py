@@ -247,7 +247,9 @@ def test_an_evaluation_is_paid_for_by_command(
     assert "it cost 0." in paid.out
     left = show_ether(int(json.loads((home / "evaluation.json").read_text())["price_wei"]) - fee)
     # Its table cannot say which numbers are codes; the listing does, and `buyer find` shows them.
-    assert "a column that the listing calls a code is read as categories" in " ".join((paid.out + paid.err).split())
+    assert "where the listing calls a column a code, it is read as categories, whatever is said above" in " ".join(
+        (paid.out + paid.err).split()
+    )
     assert f"; with the fee credited, {left} ether" in " ".join(paid.out.split())
     assert f"pays {left} ether, locked until the records are verified" in " ".join(done.err.split())
     assert "the evaluation was paid for with" in done.out
@@ -261,4 +263,4 @@ def test_an_evaluation_is_paid_for_by_command(
     assert standing["fees_wei"] == str(fee)
     assert [order["for"] for order in standing["orders"]][:2] == ["evaluation", "records"]
     shown = inside("seller", "status", "--directory", home / "seller").out
-    assert "earned with evaluations" in shown and "the reply to a request for" in shown
+    assert "earned with evaluations" in shown and "an evaluation for" in shown

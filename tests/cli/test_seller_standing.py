@@ -42,6 +42,6 @@ def test_an_offer_that_waits_is_not_said_to_be_nothing(state: OrderState, ending
     said = io.StringIO()
     found = standing(state, ending)
     show_standing(Lines(Console(file=said, width=200)), found)
-    assert f"{told}: the reply to a request for" in said.getvalue()
+    assert f"{told}: an evaluation for" in said.getvalue()
     # Programs read the contract's name of the state as before.
     assert f"'state': '{state.name.capitalize()}'" in str(standing_document(found))

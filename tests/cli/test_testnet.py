@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import Inside
 from local_chain import HARDHAT, ROOT, LocalChain
 
 from blindfair.chain.deployment import Deployment
@@ -51,6 +52,21 @@ def test_a_node_runs_from_the_cache(no_checkout: Path, tmp_path: Path) -> None:
         web3 = connect(f"http://127.0.0.1:{port}", 31337)
         with asking("eth_accounts"):
             assert request(web3, "eth_accounts") == []
+
+
+def test_nobody_is_told_to_remove_the_folder_of_a_chain_that_runs(
+    testnet: LocalChain, inside: Inside, tmp_path: Path
+) -> None:
+    running = testnet.home / "testnet"
+    refused = inside("testnet", "--port", free_port(), "--directory", running)
+    refused.failed(CannotWrite, "a chain that is running", "end that chain first")
+    assert "rm -r" not in refused.err
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "lock").touch()
+    for directory in (old, tmp_path):
+        inside("testnet", "--port", free_port(), "--directory", directory).failed(CannotWrite, "rm -r", "has ended")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["lock", "old"]
 
 
 def test_what_an_older_version_left_in_the_cache_is_replaced(no_checkout: Path) -> None:

@@ -81,7 +81,7 @@ def restore(
     ] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Make a party's directory of a backup, whole or not at all.
+    """Restore a party's directory from a backup.
 
     End every program of its account first, on all machines. An agent that finds that its copy is too old stops
     (OldCopy) before it signs anything that a newer one contradicts.

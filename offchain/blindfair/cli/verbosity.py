@@ -129,7 +129,7 @@ def _with_both(
         LogFormat | None,
         typer.Option(
             "--log-format",
-            help="How progress is told on standard error: text, if not given, or json, an object a line.",
+            help="Format of progress on standard error: text (the default) or json (one object per line).",
             callback=_format_chosen,
             expose_value=False,
         ),

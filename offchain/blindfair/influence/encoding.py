@@ -192,8 +192,8 @@ class FeatureSchema:
         unused = [column for column in self.columns if column not in used]
         if unused:
             lines.append(
-                f"not used, as they do not vary, have no frequent value, or are kept from models: {', '.join(unused)}; "
-                "buyers get the values with the records all the same; `exclude` leaves a column out"
+                f"not used by models (constant, no frequent value, or excluded from them): {', '.join(unused)}; "
+                "buyers still get the values with the records; `exclude` leaves a column out"
             )
         return "\n".join(lines)
 

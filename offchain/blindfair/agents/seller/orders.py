@@ -139,10 +139,10 @@ class SellerOrders:
         if signature is not None and (not late or self._seller.wallet.begun(step)):
             release = Signature(signature)
             self._call(
-                step, lambda: exchange.release_by_signature(offer, release), "is paid on the buyer's signed word",
+                step, lambda: exchange.release_by_signature(offer, release), "is paid with the buyer's signed release",
             )  # fmt: skip
         elif late:
-            self._call(claim_call(name), lambda: self._claim(offer), "claims the price by the clock")
+            self._call(claim_call(name), lambda: self._claim(offer), "claims the price after the dispute window")
         else:
             raise Waiting("the buyer may still dispute or release", Timestamp(deadline + 1))
 

@@ -68,7 +68,11 @@ def show_scores(
         for name, readings in own.items():
             show_readings(screen.lines, readings, "" if len(own) == 1 else name)
         if any(_is_number(each) for readings in own.values() for each in readings):
-            screen.lines.item("", "a column that the listing calls a code is read as categories", style="dim")
+            screen.lines.item(
+                "",
+                "where the listing calls a column a code, it is read as categories, whatever is said above",
+                style="dim",
+            )
         try:
             evaluated, choice = Turns(screen, poll).until(purchase.evaluated)
         except (CommittedGarbage, FaultProven) as caught:

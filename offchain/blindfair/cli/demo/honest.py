@@ -93,7 +93,7 @@ def look_into(
 
 
 def _as_committed(parties: Parties[AnyValuer], evaluated: Evaluated, rows: QuantisedRows) -> bool:
-    """Whether every score is its row's with the committed noise: what an audit of all records would find."""
+    """Whether every score matches its recomputed row and the committed noise, as an audit of all records would find."""
     request, dataset = evaluated.request, parties.seller.dataset
     parameters = parameter_set(request.parameters)
     expected = rows.entry_scores(evaluated.queries)

@@ -158,8 +158,8 @@ def show_scores(lines: Lines, honest: HonestTrade, meaning: str) -> None:
     lines.item(
         "",
         f"{honest.records:,} records, {honest.dimension} entries a row; each "
-        f"{'is' if honest.as_committed else 'is NOT'} its row's with the committed noise, rank correlation with "
-        f"the exact, noiseless scores {correlation}; {honest.seller_microseconds:,.0f} us a record",
+        f"{'matches' if honest.as_committed else 'does NOT match'} its row and the committed noise; rank correlation "
+        f"with the exact, noiseless scores {correlation}; {honest.seller_microseconds:,.0f} us a record",
     )
 
 

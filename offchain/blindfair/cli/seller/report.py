@@ -353,7 +353,7 @@ def show_standing(lines: Lines, standing: Standing) -> None:
         lines.item(
             "order",
             f"{_state_text(entry, view)}: "
-            f"{'the reply to a request' if entry.is_fee else f'{offer.chunk_count:,} chunks'} for "
+            f"{'an evaluation' if entry.is_fee else f'{offer.chunk_count:,} chunks'} for "
             f"{prices.show(offer.price)} to {offer.buyer}, bond {prices.digits(offer.bond)}",
         )
     if not standing.orders:

@@ -7,14 +7,14 @@ from shlex import quote
 
 from rich.console import Console
 
-from blindfair.agents.store.directory import private_directory
+from blindfair.agents.store.directory import DirectoryLock
 from blindfair.cli.demo.prepared import TRIAL_CODES, TRIAL_LABEL
 from blindfair.cli.lines import Lines
 from blindfair.cli.output import Output
 from blindfair.cli.testnet.furnish import CHAIN_ID, GRANT, PARTIES, Furnished, furnish
 from blindfair.cli.testnet.node import check_port, installed_hardhat, running_node
 from blindfair.cli.verbosity import is_quiet
-from blindfair.protocol.errors import CannotWrite, NodeFailure
+from blindfair.protocol.errors import BlindfairError, CannotWrite, NodeFailure, StoreInUse
 
 _FILES = ("password", "seller.csv", "buyer.csv")
 """What the commands that are printed name, beside the two parties' directories."""
@@ -29,12 +29,7 @@ def run_testnet(port: int, directory: Path, deployments: Path, output: Output) -
     Raises CannotWrite for a directory that is there, NodeFailure, MissingPackage, and what `furnish` raises.
     """
     if directory.exists():
-        raise CannotWrite(
-            f"{directory} is there already",
-            expected="a new directory",
-            found="one of an earlier chain, which is gone, or something else",
-            hint=f"rm -r {quote(str(directory))}, or name another with --directory",
-        )
+        raise _taken(directory)
     check_port(port)
     progress = Lines(Console(stderr=True, quiet=is_quiet()))
     for ending in (signal.SIGTERM, signal.SIGHUP):
@@ -43,8 +38,7 @@ def run_testnet(port: int, directory: Path, deployments: Path, output: Output) -
     try:
         progress.verbatim("testnet: starting Hardhat's node")
         installed_hardhat()
-        private_directory(directory)
-        with running_node(port, directory / "node.log") as node:
+        with DirectoryLock(directory), running_node(port, directory / "node.log") as node:
             rpc = f"http://127.0.0.1:{port}"
             furnished = furnish(rpc, directory, deployments)
             output.document(
@@ -61,6 +55,34 @@ def run_testnet(port: int, directory: Path, deployments: Path, output: Output) -
         raise NodeFailure("Hardhat's node has ended", expected="a node that runs", hint=f"see {directory / 'node.log'}")
     except KeyboardInterrupt:
         progress.verbatim("testnet: stopped; the chain is gone")
+
+
+def _taken(directory: Path) -> CannotWrite:
+    """The error for a directory that is there: one whose chain runs is not to be removed."""
+    runs = _is_locked(directory)
+    other = "name another with --directory"
+    return CannotWrite(
+        f"{directory} is there already",
+        expected="a new directory",
+        found="that of a chain that is running"
+        if runs
+        else "one of an earlier chain, which has ended, or something else",
+        hint=f"{other}; or end that chain first" if runs else f"rm -r {quote(str(directory))}, or {other}",
+    )
+
+
+def _is_locked(directory: Path) -> bool:
+    # A lock is written where none is, and this may be anybody's directory.
+    if not (directory / "lock").exists():
+        return False
+    try:
+        with DirectoryLock(directory):
+            return False
+    except StoreInUse:
+        return True
+    except BlindfairError:
+        # A chain's directory is private and can be written.
+        return False
 
 
 def _guide(rpc: str, directory: Path, deployments: Path, furnished: Furnished) -> str:
