@@ -7,12 +7,11 @@ import numpy as np
 
 import blindfair as bf
 
-RNG = np.random.default_rng(0)
-
 
 def main() -> None:
     """Score 1,000 rows of 64 numbers, exactly and with 3 bits a record."""
-    query, rows = RNG.normal(size=64), RNG.normal(size=(1000, 64))
+    rng = np.random.default_rng(0)
+    query, rows = rng.normal(size=64), rng.normal(size=(1000, 64))
 
     asked = bf.BlindQuery(query, largest=5.0)
     reply = bf.BlindRows(rows, largest=5.0).reply(asked.message, max_bits=32)

@@ -159,6 +159,8 @@ class TestAServiceThatWasStartedOnce:
         assert pair.settings("buyer")["at"] == url
         again = pair.inside("buyer", "resume", *pair.common("buyer"), "--poll", "0.1")
         assert again.code == 0, again.err
+        following = f"blindfair buyer buy --directory {shlex.quote(str(pair.home / 'buyer'))}"
+        assert following in " ".join(again.out.split())
         doctor = pair.inside("doctor", "--directory", pair.home / "buyer", "--json", "-")
         (service,) = [check for check in json.loads(doctor.out)["checks"] if check["check"] == "service"]
         assert service["ok"] and url in service["found"]

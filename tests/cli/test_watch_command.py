@@ -3,8 +3,10 @@
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +55,11 @@ PURCHASE = PurchaseOptions(
 DEPTH = 2
 
 
-def commands() -> list[list[str]]:
-    """The commands of the page that can be run as they are."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [shlex.split(block.replace("\\\n", " "))[1:] for block in blocks]
+def commands(page: Path = PAGE) -> dict[str, list[str]]:
+    """The commands of a page that can be pasted, each by the words before its first option."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    lines = [shlex.split(line) for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return {" ".join(takewhile(lambda word: not word.startswith("-"), words)): words for words in lines}
 
 
 @dataclass
@@ -69,21 +72,21 @@ class Cheated:
     seller: CorruptingSeller
     buyer: Buyer
 
-    def run(self, inside: Inside, number: int, *more: str) -> dict[str, Any]:
-        """Run a command of the page and return what it writes with --json."""
-        ended = inside(*self.words(number), *more, "--json", "result.json")
+    def run(self, inside: Inside, words: list[str], *more: str) -> dict[str, Any]:
+        """Run a command and return what it writes with --json."""
+        ended = inside(*words, *more, "--json", "result.json")
         assert ended.code == 0, ended.err
         return dict(json.loads((self.home / "result.json").read_text()))
 
-    def watcher(self, inside: Inside, money: int = GRANT) -> Address:
-        """Make the package and the watcher's account, as the page does, with less work for a guess."""
-        self.run(inside, 0)
+    def watcher(self, money: int = GRANT) -> Address:
+        """Make the watcher's account, as the page does, with less work for a guess."""
         watcher = create_keystore(Path("watch.json"), PASSWORD, work=LIGHT)
         set_balance(self.chain.web3, watcher, Wei(money))
         return watcher
 
-    def words(self, number: int) -> list[str]:
-        return [word.replace("8545", str(self.chain.port)) for word in commands()[number]]
+    def words(self, name: str) -> list[str]:
+        """A command of the page, without `blindfair`, for the port of this chain."""
+        return [word.replace("8545", str(self.chain.port)) for word in commands()[f"blindfair {name}"][1:]]
 
     def reveal(self) -> None:
         order = self.offer.struct_hash()
@@ -111,7 +114,8 @@ def cheated(testnet: LocalChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     set_balance(testnet.web3, seller.address, GRANT)
     seller.step()
     home = tmp_path / "testnet" / "buyer"
-    buyer = Buyer(home, context, HandValuer(), BUYER_POLICY, seller=seller.address, listing=seller.listing)
+    policy = replace(BUYER_POLICY, watch_folder=Path("packages"))
+    buyer = Buyer(home, context, HandValuer(), policy, seller=seller.address, listing=seller.listing)
     set_balance(testnet.web3, buyer.address, GRANT)
     save(
         home,
@@ -121,6 +125,7 @@ def cheated(testnet: LocalChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             options=BuyerOptions(PURCHASE, TableOptions("label", [], 0)), tables={},
         ),
     )  # fmt: skip
+    subprocess.run(commands()["mkdir"], check=True)
     while not buyer.has_paid:
         buyer.step()
         seller.step()
@@ -132,31 +137,46 @@ def cheated(testnet: LocalChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ONCE = ("--once", "--finality-depth", str(DEPTH))
 
 
+def test_the_purchase_of_the_page_is_that_of_the_tutorial() -> None:
+    """Which another test follows; here it hands its packages over."""
+    evaluate = commands(ROOT / "docs" / "tutorials" / "two-machines.md")["blindfair buyer evaluate"]
+    assert commands()["blindfair buyer evaluate"] == [*evaluate, "--watch-packages", "packages"]
+
+
 def test_the_page_is_followed_and_the_money_comes_back(cheated: Cheated, inside: Inside) -> None:
-    assert [words[0] for words in commands()] == ["buyer", "account", "watch", "watch-status"]
+    assert [*commands()] == [
+        "mkdir", "blindfair buyer evaluate", "blindfair buyer watch-package", "blindfair account create",
+        "blindfair watch", "blindfair watch-status",
+    ]  # fmt: skip
     # The buyer's agent holds its directory meanwhile.
-    cheated.run(inside, 0)
-    cheated.run(inside, 1)
+    cheated.run(inside, cheated.words("buyer watch-package"))
+    assert [path.read_bytes() for path in Path("packages").iterdir()] == [Path("order.watch").read_bytes()]
+    cheated.run(inside, cheated.words("account create"))
     watcher = address_of(Path("watch.json"))
     assert watcher is not None
-    set_balance(cheated.chain.web3, watcher, GRANT)
+    give_money(cheated, watcher)
+    had = cheated.chain.exchange.balance(watcher)
+    assert had == 10**18
     assert Path("order.watch").stat().st_mode & 0o777 == 0o600
     before = cheated.chain.exchange.balance(cheated.buyer.address)
     cheated.buyer.close()
 
-    locked = inside(*cheated.words(2), *ONCE)
+    watch = cheated.words("watch")
+    locked = inside(*watch, *ONCE)
     assert locked.code == 0, locked.err
     told = " ".join(locked.err.split())
     assert "this machine can read that delivery" in told
     assert "knows no scores and cannot check them" in told
     assert "a dispute costs up to 0.0" in told
     cheated.reveal()
-    first = cheated.run(inside, 2, *ONCE)
+    first = cheated.run(inside, watch, *ONCE)
     assert [order["state"] for order in first["orders"]] == ["Open"]
-    # From here on blocks come by themselves, and the command ends when the end is final.
+    # From here on blocks come by themselves, and without a folder the command ends when the end is final.
+    place = watch.index("--packages")
+    watch[place : place + 2] = ["--package", "order.watch"]
     mine_every(cheated.chain.web3, Seconds(1))
     try:
-        result = cheated.run(inside, 2, "--finality-depth", str(DEPTH), "--poll", "0.05")
+        result = cheated.run(inside, watch, "--finality-depth", str(DEPTH), "--poll", "0.05")
     finally:
         mine_every(cheated.chain.web3, Seconds(0))
     (order,) = result["orders"]
@@ -167,17 +187,25 @@ def test_the_page_is_followed_and_the_money_comes_back(cheated: Cheated, inside:
     }
     assert cheated.chain.exchange.balance(cheated.buyer.address) - before == cheated.offer.price + BOND
     assert result["transactions"] == 1
-    assert GRANT - cheated.chain.exchange.balance(watcher) == int(result["fees_wei"]) == int(result["gas_wei"])
-    status = cheated.run(inside, 3)
+    assert had - cheated.chain.exchange.balance(watcher) == int(result["fees_wei"]) == int(result["gas_wei"])
+    status = cheated.run(inside, cheated.words("watch-status"))
     assert (status["orders"], status["account"]) == (result["orders"], watcher)
     assert "watcher, a watcher's;" in " ".join(inside("doctor", "--directory", "watcher").out.split())
+
+
+def give_money(cheated: Cheated, watcher: Address) -> None:
+    """Send what the page pastes to curl, which this shell prints."""
+    [block] = re.findall(r"^```text\n(ADDRESS=.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    pasted = 'curl() { printf %s "${!#}"; }\n' + block.replace("0x...", watcher)
+    sent = json.loads(subprocess.run(["bash", "-ec", pasted], capture_output=True, text=True, check=True).stdout)
+    request(cheated.chain.web3, sent["method"], *sent["params"])
 
 
 def test_a_ceiling_and_an_empty_account_are_told_at_the_start_and_end_the_command(
     cheated: Cheated, inside: Inside
 ) -> None:
-    watcher = cheated.watcher(inside, money=0)
-    words = cheated.words(2)
+    watcher = cheated.watcher(money=0)
+    words = cheated.words("watch")
     words[words.index("--gas-ceiling") + 1] = "0.000000001"
     warned = inside(*words, *ONCE)
     assert warned.code == InsufficientFunds.exit_code
@@ -196,14 +224,14 @@ def test_a_ceiling_and_an_empty_account_are_told_at_the_start_and_end_the_comman
 def test_a_price_of_gas_above_the_most_is_told_at_the_start_and_nothing_is_sent(
     cheated: Cheated, inside: Inside
 ) -> None:
-    watcher = cheated.watcher(inside)
+    watcher = cheated.watcher()
     most = ["--max-gas-price", "2"]
     # Each block that comes by itself makes gas cheaper: on a slow machine it would soon cost less than the most.
     mine_every(cheated.chain.web3, Seconds(0))
     try:
         set_base_fee(cheated.chain.web3, 10 * 10**9)
         cheated.node.mine(1)
-        warned = inside(*cheated.words(2), *most, *ONCE)
+        warned = inside(*cheated.words("watch"), *most, *ONCE)
         assert warned.code == GasPriceTooHigh.exit_code
         assert warned.err.index("trouble") < warned.err.index("error: GasPriceTooHigh")
         assert "--max-gas-price GWEI" in warned.err
@@ -211,17 +239,17 @@ def test_a_price_of_gas_above_the_most_is_told_at_the_start_and_nothing_is_sent(
         cheated.reveal()
         set_base_fee(cheated.chain.web3, 10 * 10**9)
         cheated.node.mine(1)
-        assert inside(*cheated.words(2), *most, *ONCE).code == GasPriceTooHigh.exit_code
+        assert inside(*cheated.words("watch"), *most, *ONCE).code == GasPriceTooHigh.exit_code
         assert cheated.chain.exchange.balance(watcher) == GRANT
         assert state(cheated) is OrderState.REVEALED
         set_base_fee(cheated.chain.web3, 10**8)
         cheated.node.mine(1)
-        assert inside(*cheated.words(2), *most, *ONCE).code == 0
+        assert inside(*cheated.words("watch"), *most, *ONCE).code == 0
         assert state(cheated) is OrderState.REFUNDED
     finally:
         set_base_fee(cheated.chain.web3, 10**8)
         cheated.node.mine(1)
-    inside(*cheated.words(2), "--max-gas-price", "0").failed(InvalidOption, "at least 1 gwei")
+    inside(*cheated.words("watch"), "--max-gas-price", "0").failed(InvalidOption, "at least 1 gwei")
 
 
 def state(cheated: Cheated) -> OrderState:
@@ -234,9 +262,9 @@ def set_base_fee(web3: Web3, fee: int) -> None:
 
 
 def test_a_bad_package_has_its_own_exit_code_and_the_good_one_is_watched(cheated: Cheated, inside: Inside) -> None:
-    cheated.watcher(inside)
+    cheated.watcher()
     Path("bad.watch").write_bytes(b"something else")
-    ended = inside(*cheated.words(2), "--package", "bad.watch", *ONCE, "--json", "result.json")
+    ended = inside(*cheated.words("watch"), "--package", "bad.watch", *ONCE, "--json", "result.json")
     assert ended.code == MalformedFile.exit_code
     assert "Traceback" not in ended.err
     result = json.loads(Path("result.json").read_text())
@@ -268,12 +296,12 @@ def test_the_package_of_another_order_is_not_overwritten(cheated: Cheated, insid
 
 def test_the_package_of_an_order_that_has_ended_is_said_to_be_of_no_use(cheated: Cheated, inside: Inside) -> None:
     """Its key is public by then, and `blindfair watch` would find nothing to do."""
-    assert [each["ended"] for each in cheated.run(inside, 0)["packages"]] == [None]
+    assert [each["ended"] for each in cheated.run(inside, cheated.words("buyer watch-package"))["packages"]] == [None]
     while cheated.buyer.outcome is None:
         cheated.seller.step()
         cheated.buyer.step()
         cheated.node.mine(1)
-    ended = inside(*cheated.words(0), "--json", "result.json")
+    ended = inside(*cheated.words("buyer watch-package"), "--json", "result.json")
     said = " ".join(ended.out.split())
     assert f"order 0x{cheated.offer.struct_hash().hex()}" in said
     assert "that order has ended, Refunded" in said
@@ -284,9 +312,9 @@ def test_the_package_of_an_order_that_has_ended_is_said_to_be_of_no_use(cheated:
 
 
 def test_what_cannot_be_watched_is_said(cheated: Cheated, inside: Inside) -> None:
-    cheated.watcher(inside)
-    words = cheated.words(2)
-    place = words.index("--package")
+    cheated.watcher()
+    words = cheated.words("watch")
+    place = words.index("--packages")
     nothing = words[:place] + words[place + 2 :]
     inside(*nothing, *ONCE).failed(InvalidOption, "--package FILE or --packages FOLDER")
     assert inside(*nothing, "--packages", "none", *ONCE).code == FileMissing.exit_code
@@ -294,17 +322,11 @@ def test_what_cannot_be_watched_is_said(cheated: Cheated, inside: Inside) -> Non
     assert inside(*words, "--package", "none.watch", *ONCE).code == FileMissing.exit_code
 
 
-def test_a_folder_that_others_write_into_needs_the_accounts_that_are_served(
-    cheated: Cheated, inside: Inside, tmp_path: Path
-) -> None:
+def test_a_folder_that_others_write_into_needs_the_accounts_that_are_served(cheated: Cheated, inside: Inside) -> None:
     """Else whoever writes there makes the watcher pay the gas of orders of its own."""
-    cheated.watcher(inside)
-    folder = tmp_path / "shared"
-    folder.mkdir()
-    folder.chmod(0o777)
-    Path("order.watch").rename(folder / "order.watch")
-    place = cheated.words(2).index("--package")
-    words = [*cheated.words(2)[:place], "--packages", str(folder), *cheated.words(2)[place + 2 :], *ONCE]
+    cheated.watcher()
+    Path("packages").chmod(0o777)
+    words = [*cheated.words("watch"), *ONCE]
     refused = inside(*words)
     assert refused.code == InvalidOption.exit_code
     assert "Others may write into" in refused.err
