@@ -40,9 +40,10 @@ def backup(
     ] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Write one encrypted file with all that a party has: journal, secrets, rows, listing, keystore.
+    """Write one encrypted file with all that a party has.
 
-    Its agent may be running. The file is in the age format under a password, and has mode 0600.
+    It holds journal, secrets, rows, listing and keystore. Its agent may be running. The file is in the age format under
+    a password, and has mode 0600.
     """
     from blindfair.api.backup import write_backup
 

@@ -20,9 +20,10 @@ def money(
     ] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """List every transaction that was signed in DIR with its gas, and every order with price and bond, to the wei.
+    """List what an account has paid, to the wei.
 
-    Needs no password, and may be asked while the party works. A watcher's directory needs --rpc or --offline.
+    Shows every transaction that was signed in DIR with its gas, and every order with price and bond. Needs no password,
+    and may be asked while the party works. A watcher's directory needs --rpc or --offline.
     """
     from blindfair.api.amounts import show_ether
     from blindfair.api.ledger import read_ledger

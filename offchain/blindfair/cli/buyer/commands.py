@@ -77,7 +77,7 @@ def find(
     private: Private = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Show what is listed on chain, and what the services that sellers announced there say of it.
+    """Show what is listed on chain, and ask announced services.
 
     With --at one service is asked in their place, with --mail and --keystore the sellers that share it.
     """
@@ -236,7 +236,7 @@ def evaluate(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Score a listing blind: free of charge, or against a fee that is credited.
+    """Score a listing blind, free or for a fee that is credited.
 
     Run it again with the same options to go on, or `blindfair buyer resume --directory DIR`, which needs no others.
 
@@ -277,9 +277,10 @@ def buy(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Buy what the evaluation advises: select, audit, pay, verify, release, export.
+    """Buy what the evaluation advises.
 
-    Shows price and gas first, and asks. The money comes back if the seller cheats; run `resume` if this is interrupted.
+    Selects, audits, pays, verifies, releases and exports. Shows price and gas first, and asks. The money comes back if
+    the seller cheats; run `resume` if this is interrupted.
     """
     from blindfair.cli.buyer.running import run_buy
 
@@ -294,7 +295,10 @@ def resume(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Go on after an interruption: with the purchase if it was agreed to, else with the evaluation."""
+    """Go on after an interruption.
+
+    Goes on with the purchase if it was agreed to, else with the evaluation.
+    """
     from blindfair.cli.buyer.running import run_resume
 
     run_resume(resumed, export, poll, Output(json_file))
@@ -302,7 +306,7 @@ def resume(
 
 @app.command()
 def status(directory: Directory, rpc: RememberedRpc = None, json_file: JsonFile = None) -> None:
-    """How far the purchase is, and what of its money is still in the contract.
+    """Show how far the purchase is, and where its money is.
 
     Needs no password, may be asked while it runs, and works without a node but for the money.
     """
@@ -322,9 +326,10 @@ def show(
     port: Port = BUYER_PORT,
     json_file: JsonFile = None,
 ) -> None:
-    """Show scores, the purchase step by step, money and files in a browser of this machine, until Ctrl-C.
+    """Show the purchase in a browser of this machine.
 
-    The keystore's password opens the page. It changes nothing, and may run while the purchase goes on.
+    The page has scores, each step, money and files; the keystore's password opens it. It changes nothing, may run while
+    the purchase goes on, and ends on Ctrl-C.
     """
     from blindfair.cli.buyer.showing import run_show
 
@@ -338,7 +343,10 @@ def withdraw(
     to: WithdrawTo = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Take the free balance out of the contract: money that came back and could not be paid to where it was to go."""
+    """Take the free balance out of the contract.
+
+    It is money that came back and could not be paid to where it was to go.
+    """
     from blindfair.cli.buyer.running import run_withdraw
 
     run_withdraw(resumed, to, Output(json_file))
@@ -357,7 +365,10 @@ def export(
     ],
     json_file: JsonFile = None,
 ) -> None:
-    """Write the bought records as CSV or as JSON Lines, images as npy, or files as they were."""
+    """Write the bought records to a file or a folder.
+
+    Tables and texts are CSV or JSON Lines, images are npy, and files are as they were.
+    """
     from blindfair.cli.buyer.running import run_export
 
     run_export(resumed, to, Output(json_file))
@@ -372,9 +383,10 @@ def watch_package(
     ],
     json_file: JsonFile = None,
 ) -> None:
-    """Write what `blindfair watch` needs on a second machine: ciphertext, leaf hashes and offer; no key.
+    """Write what `blindfair watch` needs on a second machine.
 
-    Works while the purchase runs, from the delivery on, and needs neither node nor password.
+    It is ciphertext, leaf hashes and offer, and no key. Works while the purchase runs, from the delivery on, and needs
+    neither node nor password.
     """
     from blindfair.cli.buyer.packing import run_watch_package
 

@@ -219,9 +219,9 @@ def list_records(
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Commit to a table, to texts or to images on chain: hashes only.
+    """Commit to a table, texts, images or files on chain.
 
-    Run it again with the same options to go on where it was.
+    Only hashes go there. Run it again with the same options to go on where it was.
 
     The records are copied into DIR; nothing of them leaves it before `blindfair seller serve` answers buyers.
     """
@@ -283,9 +283,10 @@ def serve(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Answer buyers until interrupted: evaluate, open for audits, deliver, reveal, claim, withdraw.
+    """Answer buyers until interrupted.
 
-    Goes on with what was interrupted by itself; `resume` does that alone.
+    Evaluates, opens records for audits, delivers, reveals, claims and withdraws. Goes on with what was interrupted by
+    itself; `resume` does that alone.
 
     Leave it running while an order is open: a key that is not revealed in time costs the bond.
 
@@ -304,9 +305,9 @@ def resume(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Go on after an interruption until no order is open and all money is home; `serve` goes on just so, and stays.
+    """Go on until no order is open and all money is home.
 
-    Buyers that ask meanwhile are answered.
+    `serve` goes on just so, and stays. Buyers that ask meanwhile are answered.
     """
     from blindfair.cli.seller.running import run_serve
 
@@ -321,9 +322,10 @@ def announce(
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Say that the listing is announced no longer.")] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Announce the listing on chain: `buyer find` then shows it to everybody, with no URL handed on.
+    """Announce the listing on chain, where `buyer find` shows it.
 
-    The cost is told first. A new announcement takes the place of the last.
+    Everybody finds it then, with no URL handed on. The cost is told first. A new announcement takes the place of the
+    last.
 
     While `seller serve` runs, it alone acts in DIR: give it --announce.
     """
@@ -338,10 +340,11 @@ def watch_package(
     to: Annotated[Path, typer.Option(metavar="DIR", help="A folder for the packages, one for each open offer.")],
     json_file: JsonFile = None,
 ) -> None:
-    """Write what `blindfair watch` needs to reveal and claim for you on another machine: offers with their keys.
+    """Write what `blindfair watch` needs to act for you.
 
-    Needs no password, and may be run while `seller serve` works. It is not your account's key, and gives no money away;
-    but who has a key and the ciphertext can read the delivery before it is paid.
+    It is each open offer with its key: a watcher on another machine can then reveal and claim. Needs no password, and
+    may be run while `seller serve` works. It is not your account's key, and gives no money away; but who has a key and
+    the ciphertext can read the delivery before it is paid.
     """
     from blindfair.cli.seller.packing import run_watch_package
     from blindfair.cli.targets import check_watch_folder
@@ -354,7 +357,10 @@ def watch_package(
 def status(
     directory: Directory, keystore: Keystore = None, rpc: RememberedRpc = None, json_file: JsonFile = None
 ) -> None:
-    """What was sold, what is open, and what the account has. Needs no password, and may be asked while it serves."""
+    """Show what was sold, what is open, and the account's money.
+
+    Needs no password, and may be asked while it serves.
+    """
     from blindfair.api.listing_options import ListingOptions
     from blindfair.cli.party.settings import resumed_settings
     from blindfair.cli.seller.report import tell_standing
@@ -371,9 +377,10 @@ def show(
     port: Port = SELLER_PORT,
     json_file: JsonFile = None,
 ) -> None:
-    """Show orders, money, budgets, buyers and errors in a browser of this machine, until Ctrl-C.
+    """Show the sale in a browser of this machine, until Ctrl-C.
 
-    The keystore's password opens the page. It changes nothing, and may run while the seller serves.
+    The page has orders, money, budgets, buyers and errors. The keystore's password opens it. It changes nothing, and
+    may run while the seller serves.
     """
     from blindfair.cli.seller.showing import run_show
 
@@ -387,7 +394,10 @@ def withdraw(
     to: WithdrawTo = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Take the free balance, bonds that came back, out of the contract. Prices are paid to the account itself."""
+    """Take the free balance out of the contract.
+
+    It is made of bonds that came back. Prices are paid to the account itself.
+    """
     from blindfair.cli.seller.running import run_withdraw
 
     run_withdraw(resumed, to, Output(json_file))
