@@ -81,6 +81,17 @@ def parse_ether(text: str, option: str) -> Wei:
     return IN_ETHER.parse(text, option)
 
 
+def check_amounts(token: str | None, **amounts: str | None) -> None:
+    """Check amounts by the names of their options before a node says how many digits the token has: it then decides.
+
+    Raises InvalidOption.
+    """
+    money = IN_ETHER if token is None else Money(Address(token), MAX_PLACES, "the token")
+    for option, text in amounts.items():
+        if text is not None:
+            money.parse(text, option)
+
+
 def show_ether(amount: int, *, signed: bool = False) -> str:
     """Wei as ether, to the last digit; with `signed`, a plus before what was gained."""
     return IN_ETHER.digits(amount, signed=signed)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE
+from blindfair.api.amounts import check_amounts
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.cli.buyer.text_options import Adapter, FineTuned, OwnBaseModel, SendBaseModel, ShowQuery
 from blindfair.cli.options import (
@@ -16,6 +17,7 @@ from blindfair.cli.options import (
     BuyerResumed,
     DeploymentFile,
     Directory,
+    ExportFile,
     JsonFile,
     Keystore,
     PasswordFile,
@@ -32,18 +34,9 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
+from blindfair.cli.party.begun import check_begun
 
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
-
-ExportFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--export",
-        metavar="FILE",
-        help="The bought records, as CSV or FILE.jsonl as JSON Lines, or a folder for images; if not given, bought.csv "
-        "in DIR for a table, bought.jsonl for texts, the folder bought for images.",
-    ),
-]
 
 
 @app.command()
@@ -246,6 +239,8 @@ def evaluate(
     """
     # First of all, while these alone are local.
     arguments = dict(locals())
+    check_amounts(token, budget=budget, price_per_record=price_per_record, value=value, fee=fee)
+    check_begun(begun.directory, "buyer", or_new=True)
     from blindfair.api.own_records import chosen_tables
     from blindfair.api.own_texts import own_options
     from blindfair.api.purchase_options import PurchaseOptions
@@ -282,6 +277,7 @@ def buy(
     Selects, audits, pays, verifies, releases and exports. Shows price and gas first, and asks. The money comes back if
     the seller cheats; run `resume` if this is interrupted.
     """
+    check_begun(resumed.directory, "buyer")
     from blindfair.cli.buyer.running import run_buy
 
     run_buy(resumed, export, poll, Output(json_file), confirmed=yes)
@@ -299,6 +295,7 @@ def resume(
 
     Goes on with the purchase if it was agreed to, else with the evaluation.
     """
+    check_begun(resumed.directory, "buyer")
     from blindfair.cli.buyer.running import run_resume
 
     run_resume(resumed, export, poll, Output(json_file))
@@ -347,6 +344,7 @@ def withdraw(
 
     It is money that came back and could not be paid to where it was to go.
     """
+    check_begun(resumed.directory, "buyer")
     from blindfair.cli.buyer.running import run_withdraw
 
     run_withdraw(resumed, to, Output(json_file))
@@ -369,6 +367,7 @@ def export(
 
     Tables and texts are CSV or JSON Lines, images are npy, and files are as they were.
     """
+    check_begun(resumed.directory, "buyer")
     from blindfair.cli.buyer.running import run_export
 
     run_export(resumed, to, Output(json_file))

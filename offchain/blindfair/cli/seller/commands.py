@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.api.amounts import check_amounts
 from blindfair.api.defaults import (
     BITS,
     DISCLOSED_SHARE,
@@ -37,6 +37,8 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
+from blindfair.cli.party.begun import check_begun
+from blindfair.cli.seller.disclosure_options import Disclosures, OpenedRecords, OpenedShare, OwnModels
 from blindfair.cli.seller.text_options import AnyBaseModel, BaseModels, MaxWindows, Window
 
 app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode=None)
@@ -162,43 +164,14 @@ def list_records(
     ] = None,
     text: Text = None,
     label_kind: LabelKindName = None,
-    disclosure: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="What a buyer may ask scores of: per-record, if not given; per-group-10, or of any other number in a "
-            "row; total, one score for all. May be repeated, where each size divides the next.",
-        ),
-    ] = None,
-    opened_share: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            help="Part of a selection that its audit may see free of charge, before it is paid for. Each record counts "
-            "in full against --free-share. With 0 the audited sample is bought.",
-        ),
-    ] = 0.0,
-    opened_records: Annotated[
-        int | None,
-        typer.Option(
-            metavar="NUMBER",
-            help="Records that all audits may see free of charge in all. If not given: none with --opened-share 0, "
-            f"else a tenth, and at least {AUDIT_ROWS} or what one audit sees of as many groups.",
-        ),
-    ] = None,
+    disclosure: Disclosures = None,
+    opened_share: OpenedShare = 0.0,
+    opened_records: OpenedRecords = None,
     buyer: Annotated[
         list[str] | None,
         typer.Option(metavar="ADDRESS", help="Answer the requests of this account. May be repeated; all if not given."),
     ] = None,
-    own_models: Annotated[
-        bool,
-        typer.Option(
-            "--own-models",
-            help="Let unnamed buyers bring scoring models of their own (--model mlp, cnn), projections and row scales. "
-            "It gives away what averages keep: a buyer can then aim all bits of an evaluation at few chosen people and "
-            "read their records whole. Not needed with --buyer.",
-        ),
-    ] = False,
+    own_models: OwnModels = False,
     bond_share: Annotated[float, typer.Option(metavar="SHARE", help="Part of a price that is locked as bond.")] = 0.1,
     reveal_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to reveal the key once paid.")] = 3600,
     dispute_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to dispute once revealed.")] = 86400,
@@ -225,6 +198,8 @@ def list_records(
 
     The records are copied into DIR; nothing of them leaves it before `blindfair seller serve` answers buyers.
     """
+    check_amounts(token, price_per_record=price_per_record, evaluation_fee=evaluation_fee, max_bonds=max_bonds)
+    check_begun(begun.directory, "seller", or_new=True)
     from blindfair.api.listing_options import ListingOptions
     from blindfair.api.text_options import text_options
     from blindfair.cli.party.money import chosen_money
@@ -292,6 +267,7 @@ def serve(
 
     With --http it answers over HTTP as well, in a process of its own, and prints what strangers can make it do.
     """
+    check_begun(resumed.directory, "seller", or_used=True)
     from blindfair.cli.seller.running import run_serve
 
     run_serve(resumed, serving, poll, Output(json_file))
@@ -309,6 +285,7 @@ def resume(
 
     `serve` goes on just so, and stays. Buyers that ask meanwhile are answered.
     """
+    check_begun(resumed.directory, "seller", or_used=True)
     from blindfair.cli.seller.running import run_serve
 
     run_serve(resumed, serving, poll, Output(json_file), ends_idle=True)
@@ -329,6 +306,7 @@ def announce(
 
     While `seller serve` runs, it alone acts in DIR: give it --announce.
     """
+    check_begun(resumed.directory, "seller", or_used=True)
     from blindfair.cli.seller.announcing import run_announce
 
     run_announce(resumed, url, Output(json_file), withdraw=withdraw)
@@ -398,6 +376,7 @@ def withdraw(
 
     It is made of bonds that came back. Prices are paid to the account itself.
     """
+    check_begun(resumed.directory, "seller")
     from blindfair.cli.seller.running import run_withdraw
 
     run_withdraw(resumed, to, Output(json_file))
