@@ -37,7 +37,7 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.influence.arrays import Floats
 from blindfair.influence.written import unread_columns
-from blindfair.pricing.forecast import LOSS_UNITS, NATS
+from blindfair.pricing.gain_forecast import LOSS_UNITS, NATS
 from blindfair.pricing.worth import interval_text
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import NodeFailure, OfferTooSmall, WrongContract
