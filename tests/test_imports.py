@@ -1,6 +1,7 @@
 """Imports point inwards, and every package uses only its own libraries (docs/explanation/architecture.md)."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,6 +165,11 @@ def test_only_the_package_of_texts_builds_transformers() -> None:
         if libraries & {name.partition(".")[0] for name in imports(path.read_text(encoding="utf-8"))}
     }
     assert users == {"influence/text"}
+
+
+def test_who_looks_at_a_party_does_not_wait_for_torch() -> None:
+    code = "import sys, blindfair.cli.buyer.report, blindfair.cli.seller.report; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_the_lint_sees_relative_imports() -> None:

@@ -53,8 +53,8 @@ def _section(command: Any, path: str, parent: Any, left_out: set[str]) -> str:
         rows = [_parameter(parameter, context) for parameter in shown if parameter.required is needed]
         if rows:
             text += f"\n{title}:\n\n" + "".join(rows)
-    for name, below in getattr(command, "commands", {}).items():
-        text += _section(below, f"{path} {name}", context, left_out)
+    for name in command.list_commands(context) if hasattr(command, "commands") else ():
+        text += _section(command.commands[name], f"{path} {name}", context, left_out)
     return text
 
 

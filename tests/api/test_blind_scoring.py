@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,6 +100,15 @@ def test_what_cannot_be_is_refused_by_name() -> None:
         bf.BlindRows(QUERY, largest=1.0)
     with pytest.raises(UnusableModel):
         bf.BlindRows([[np.nan, 1.0]], largest=1.0)
+
+
+@pytest.mark.parametrize("query", [[1, 2, "secret"], [[1.0, 2.0], [1.0]], [1j]])
+def test_what_is_no_number_is_refused_by_name(query: Any) -> None:
+    with pytest.raises(InvalidOption, match="`query` holds something that is not a number") as caught:
+        bf.BlindQuery(query, largest=5.0)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(InvalidOption, match="`rows` holds something that is not a number"):
+        bf.BlindRows([query], largest=5.0)
 
 
 def test_a_query_shows_no_secret(rows: bf.BlindRows) -> None:

@@ -58,6 +58,22 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("0,001", "write a point, not a comma: 0.001"),
+        ("12,5", "write a point, not a comma: 12.5"),
+        ("1,000", "nothing between thousands"),
+        ("1,000,000.5", "nothing between thousands"),
+        ("1 ether", "without a unit"),
+    ],
+)
+def test_a_comma_is_named_as_what_is_wrong(text: str, hint: str) -> None:
+    with pytest.raises(InvalidOption) as refusal:
+        parse_ether(text, "value")
+    assert hint in refusal.value.hint
+
+
+@pytest.mark.parametrize(
     ("wei", "shown", "signed"),
     [
         (0, "0", "0"),

@@ -15,7 +15,7 @@ from real_tables import LABEL, tumours, write_csv
 from blindfair.api.keystore import unlock
 from blindfair.chain.directory import ListingDirectory, directory_address, has_directory
 from blindfair.chain.sender import Sender
-from blindfair.cli.party.settings import SETTINGS
+from blindfair.cli.party.begun import SETTINGS
 from blindfair.protocol.errors import InsufficientFunds, InvalidOption, ServiceUnreachable, StoreInUse
 from blindfair.protocol.quantities import ListingId
 from ports import free_port

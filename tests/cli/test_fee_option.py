@@ -233,6 +233,7 @@ def test_an_evaluation_is_paid_for_by_command(
         shown = " ".join(inside("buyer", "status", "--directory", home / "buyer").out.split())
         assert "stage scored; nothing is bought yet" in shown, shown
         assert "were paid for the evaluation" in shown and "next blindfair buyer buy --directory" in shown
+        assert "add --password-file FILE" in shown
         done = inside(
             "buyer", "buy", "--directory", home / "buyer", "--password-file", home / "password", "--yes",
             "--poll", "0.2",

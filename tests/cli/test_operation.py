@@ -203,7 +203,8 @@ def test_a_backup_of_a_running_seller_goes_on_after_it_was_killed(
     assert not again.exists()
     restored = inside("restore", "--from", target, "--directory", again, "--password-file", secret)
     assert restored.code == 0, restored.err
-    assert "then go on with blindfair seller serve" in " ".join(restored.out.split())
+    assert f"blindfair seller serve --directory {again}" in " ".join(restored.out.split())
+    assert "no other program of this account runs" in " ".join(restored.out.split())
     password(tmp_path / "password")
     running = serve(again, tmp_path / "told", testnet)
     try:

@@ -17,7 +17,8 @@ from real_tables import LABEL, tumours, write_csv
 from blindfair.agents.policy import SellerPolicy
 from blindfair.api.connection import connect
 from blindfair.api.listing_options import ListingOptions
-from blindfair.cli.party.settings import SETTINGS, load
+from blindfair.cli.party.begun import SETTINGS
+from blindfair.cli.party.settings import load
 from blindfair.protocol.errors import InvalidOption, ServiceUnreachable, WrongService
 from ports import free_port
 

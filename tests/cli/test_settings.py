@@ -2,6 +2,9 @@
 
 import doctest
 import json
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +16,8 @@ import pytest
 import typer.main
 from command import Inside
 
+import blindfair
+from blindfair.agents.store.directory import DirectoryLock
 from blindfair.api import stored
 from blindfair.api.amounts import IN_ETHER, Money
 from blindfair.api.listing_options import ListingOptions
@@ -21,7 +26,8 @@ from blindfair.cli.buyer import commands as buyer
 from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.options import Resumed
 from blindfair.cli.party import settings as party_settings
-from blindfair.cli.party.settings import SETTINGS, BegunSettings, begin, load, resumed_settings
+from blindfair.cli.party.begun import SETTINGS
+from blindfair.cli.party.settings import BegunSettings, begin, load, resumed_settings
 from blindfair.cli.seller import commands as seller
 from blindfair.protocol.errors import BlindfairError, FileChanged, InvalidOption, JournalDamaged
 from blindfair.protocol.quantities import ETHER, Address, BlockNumber, ListingId
@@ -299,6 +305,34 @@ def test_an_edited_option_is_found_when_the_directory_is_read(parse: Parse, tmp_
     with pytest.raises(JournalDamaged) as caught:
         load(tmp_path / "party", ListingOptions)
     assert (caught.value.expected, caught.value.found) == ("int for bits", "'4'")
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        (["seller", "serve", "--directory", "nothing"], "FileMissing"),
+        (["seller", "withdraw", "--directory", "used"], "StoreInUse"),
+        (["buyer", "resume", "--directory", "used"], "InvalidOption: used belongs to a seller"),
+        (["buyer", "buy", "--directory", "nothing"], "FileMissing"),
+        (["buyer", "evaluate", "--directory", "new", "--budget", "0,1", "--rpc", "u", "--deployment", "d"], "a comma"),
+    ],
+    ids=lambda given: " ".join(given[:2]) if isinstance(given, list) else "",
+)
+def test_what_is_wrong_with_a_directory_or_an_amount_is_told_before_large_libraries_are_loaded(
+    command: list[str], error: str, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from blindfair.cli.main import main\n"
+        "try: main()\n"
+        "finally: print([name for name in ('torch', 'web3') if name in sys.modules])"
+    )
+    with DirectoryLock(tmp_path / "used"):
+        (tmp_path / "used" / SETTINGS).write_text(json.dumps({"role": "seller", "version": blindfair.__version__}))
+        ended = subprocess.run([sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True)
+    assert error in ended.stderr
+    assert ended.stdout == "[]\n"
+    assert f"held by process {os.getpid()}" in ended.stderr or error != "StoreInUse"
+    assert [path.name for path in tmp_path.iterdir()] == ["used"]
 
 
 @pytest.mark.parametrize("module", [stored, party_settings])

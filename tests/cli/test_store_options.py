@@ -12,7 +12,7 @@ from command import COMMAND, Inside
 from local_chain import LocalChain, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
 
-from blindfair.cli.party.settings import SETTINGS
+from blindfair.cli.party.begun import SETTINGS
 from blindfair.protocol.errors import InvalidOption, MailStoreMissing
 
 pytest.importorskip("s3fs")

@@ -180,6 +180,16 @@ def test_what_the_contract_keeps_for_a_buyer_is_shown_and_fetched(tutorial: Read
     assert chain.exchange.free_balance(buyer, ETHER) == 0
 
 
+def test_orders_are_shown_in_ether_and_in_wei(tutorial: Read, inside: Inside) -> None:
+    directory = tutorial.chain.home / "testnet" / "buyer"
+    shown = " ".join(inside("money", "--directory", directory, "--offline").out.split())
+    priced = re.findall(r"price ([\d.]+) ether \((\d+) wei\), bond ([\d.]+) ether \((\d+) wei\); Released", shown)
+    assert len(priced) == 3, shown
+    assert sum(Decimal(price) for price, _, _, _ in priced) == Decimal("0.4")
+    for price, price_wei, bond, bond_wei in priced:
+        assert (Decimal(price) * 10**18, Decimal(bond) * 10**18) == (Decimal(price_wei), Decimal(bond_wei))
+
+
 def test_a_status_without_a_node_says_what_it_cannot_know(tutorial: Read, inside: Inside) -> None:
     directory, nowhere = tutorial.chain.home / "testnet" / "buyer", f"http://127.0.0.1:{free_port()}"
     ended = inside("buyer", "status", "--directory", directory, "--rpc", nowhere, "--json", "-")

@@ -52,6 +52,19 @@ def test_every_command_has_both_options() -> None:
     assert not any("-v" in option.opts for option in get_command(app).params)
 
 
+@pytest.mark.parametrize("group", ["", "seller", "buyer", "account", "score"])
+def test_help_lists_each_command_with_a_whole_summary(
+    group: str, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = inside(*group.split(), "--help").out.partition("\nCommands:\n")[2].splitlines()
+    assert listed
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+    if not group:
+        first = [line.split()[0] for line in listed][:6]
+        assert first == ["demo", "doctor", "testnet", "seller", "buyer", "account"]
+
+
 def test_in_quiet_a_party_tells_troubles_alone(capsys: pytest.CaptureFixture[str]) -> None:
     choose(Verbosity.QUIET)
     with PartyScreen() as screen:

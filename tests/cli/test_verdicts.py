@@ -17,7 +17,7 @@ from blindfair.cli.demo.pictures import STEPS
 from blindfair.cli.demo.prepared import prepare
 from blindfair.cli.demo.summary import ReviewedTable
 from blindfair.cli.demo.verdicts import verdicts
-from blindfair.pricing.forecast import NATS
+from blindfair.pricing.gain_forecast import NATS
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.quality import ACCURACY, AUC, D2, R2, Quality
 from blindfair.pricing.utility import SeedOutcome, Utility, measure_utility

@@ -65,7 +65,9 @@ def test_the_report_cannot_replace_a_file(contents: Path, clean: Path, inside: I
 @pytest.mark.parametrize("option", ["--json", "--report"])
 def test_a_place_that_takes_no_files_is_found_out(option: str, clean: Path, inside: Inside) -> None:
     # Root may write anywhere but here.
-    inside("demo", option, "/proc/result").failed(CannotWrite, option)
+    refused = inside("demo", option, "/proc/result")
+    refused.failed(CannotWrite, option, "name another directory")
+    assert "permissions" not in refused.err
 
 
 def test_a_report_is_there_in_full_or_not_at_all(contents: Path) -> None:

@@ -40,6 +40,8 @@ CASES = [
     ("latin-1", b"caf\xe9,y\n30,a\n", errors.UndecodableBytes, "not UTF-8", "iconv -f latin1 -t utf-8"),
     ("class NA", "age,y\n30,EU\n41,NA\n", errors.LabelMissing, "'NA' in line 3", "`text=['y']`"),
     ("no class", "age,y\n30,EU\n41,\n", errors.LabelMissing, "none in line 3", "remove the records"),
+    ("a label in capitals", "age,Y\n30,a\n", errors.LabelMissing, "expected 'y'", "is it 'Y'?"),
+    ("another label", "age,sick\n30,a\n", errors.LabelMissing, "found age, sick", "separated by commas"),
     ("a long cell", "a,y\n1,0\n" + "w" * 131_073 + ",1\n", errors.MalformedTable, "line 3 has a cell", "131,072"),
     ("codes beyond doubles", "sha 1,y\n50e747,a\n12e345,b\n", errors.MalformedTable, "line 2", "`text=['sha 1']`"),
     ("an infinite number", "a,y\n1,0\n-inf,1\n", errors.MalformedTable, "-inf in line 3", "empty cells"),

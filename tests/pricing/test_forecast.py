@@ -8,7 +8,8 @@ import pytest
 from blindfair.influence.arrays import Floats
 from blindfair.influence.logistic import fit_logistic
 from blindfair.pricing import forecast
-from blindfair.pricing.forecast import ForecastBasis, GainForecast, GainInterval, forecast_gain, likeliest_penalty
+from blindfair.pricing.forecast import ForecastBasis, forecast_gain, likeliest_penalty
+from blindfair.pricing.gain_forecast import GainForecast, GainInterval
 from blindfair.pricing.label_calibration import Scored, probability
 from blindfair.pricing.learners import Examples, joined
 from blindfair.pricing.ranks import auc, expected_auc

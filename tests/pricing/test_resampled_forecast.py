@@ -10,7 +10,7 @@ from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.label import LabelKind
 from blindfair.influence.linear_fits import linear_fit
 from blindfair.pricing import resampled_forecast as resampled
-from blindfair.pricing.forecast import GainForecast
+from blindfair.pricing.gain_forecast import GainForecast
 from blindfair.pricing.learners import Examples, joined
 from blindfair.pricing.resampled_forecast import MOST_PARAMETERS, ResampledBasis, resampled_forecast
 from blindfair.protocol import errors

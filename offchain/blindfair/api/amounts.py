@@ -15,6 +15,7 @@ MAX_PLACES = 36
 
 # Digits and a point only: other notations have exponents and alphabets in which a huge number is short.
 _AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,36}))?")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Money:
                 f"`{option}` is not an amount of {self.unit}",
                 expected=f"digits, like 0.5, at most {self.places} after the point",
                 found=repr(text[:40]),
-                hint=f"write the amount in {self.unit} without a unit",
+                hint=_hint(text.strip(), self.unit),
             )
         whole, fraction = match.group(1), match.group(2) or ""
         return Wei(int(whole) * 10**self.places + int(fraction.ljust(self.places, "0") or "0"))
@@ -61,6 +62,16 @@ class Money:
         return f"{self.digits(amount)} {self.unit}"
 
 
+def _hint(text: str, unit: str) -> str:
+    if "," not in text:
+        return f"write the amount in {unit} without a unit"
+    pointed = text.replace(",", ".")
+    # 1,000 may be meant as one or as a thousand.
+    if _AMOUNT.fullmatch(pointed) and not _THOUSANDS.fullmatch(text):
+        return f"write a point, not a comma: {pointed}"
+    return "write a point before what is less than one, and nothing between thousands: 1000.5"
+
+
 IN_ETHER = Money(ETHER, ETHER_PLACES, "ether")
 
 
@@ -68,6 +79,17 @@ def parse_ether(text: str, option: str) -> Wei:
     """An amount in ether as wei, exactly. Raises InvalidOption, by the name of `option`, for anything else, or finer
     than a wei."""
     return IN_ETHER.parse(text, option)
+
+
+def check_amounts(token: str | None, **amounts: str | None) -> None:
+    """Check amounts by the names of their options before a node says how many digits the token has: it then decides.
+
+    Raises InvalidOption.
+    """
+    money = IN_ETHER if token is None else Money(Address(token), MAX_PLACES, "the token")
+    for option, text in amounts.items():
+        if text is not None:
+            money.parse(text, option)
 
 
 def show_ether(amount: int, *, signed: bool = False) -> str:

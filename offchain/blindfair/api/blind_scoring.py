@@ -63,10 +63,10 @@ class BlindQuery:
         `parameters` names the encryption's set. `bfv-8192-32` sends one ciphertext for each coordinate;
         `bfv-8192-32-expanded` sends one for each 512, and the row side works longer.
 
-        Raises ShapeMismatch, QueryOutOfBounds (a query that is zero, not finite or too long), InvalidOption (no
-        `largest` above 0, fewer bits without `reach`), UnknownParameters (another set, bits out of range).
+        Raises ShapeMismatch, QueryOutOfBounds (a query that is zero, not finite or too long), InvalidOption (what is no
+        number, no `largest` above 0, fewer bits without `reach`), UnknownParameters (another set, bits out of range).
         """
-        asked = np.asarray(query, dtype=np.float64)
+        asked = _numbers(query, "query")
         if asked.ndim not in (1, 2) or not asked.size:
             raise ShapeMismatch("A query has the wrong shape", expected="k or m x k numbers", found=asked.shape)
         self._is_single = asked.ndim == 1
@@ -129,10 +129,10 @@ class BlindRows:
         One encoding serves queries of both parameter sets. It takes `16 k` bytes for each record, 8192 records at
         least.
 
-        Raises ShapeMismatch, InvalidOption (no `largest` above 0), UnusableModel (rows that are not finite),
-        UnknownParameters.
+        Raises ShapeMismatch, InvalidOption (what is no number, no `largest` above 0), UnusableModel (rows that are not
+        finite), UnknownParameters.
         """
-        found = np.asarray(rows, dtype=np.float64)
+        found = _numbers(rows, "rows")
         if found.ndim != 2 or not found.size:
             raise ShapeMismatch("The rows have the wrong shape", expected="n x k numbers", found=found.shape)
         if not np.isfinite(found).all():
@@ -197,6 +197,19 @@ class BlindRows:
                 hint="agree on one number, and give it to BlindQuery and BlindRows",
             )
         return message[_HEAD.size :]
+
+
+def _numbers(given: ArrayLike, name: str) -> Floats:
+    """Return what is given as an array. Raises InvalidOption, without a cell: they are secret."""
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidOption(
+            f"`{name}` holds something that is not a number",
+            expected="numbers, the same number of them in each row",
+            found="rows of several lengths" if "inhomogeneous" in str(error) else "something else",
+            hint="leave out texts and missing values, or write them as numbers",
+        ) from error
 
 
 def _rounded(

@@ -126,7 +126,7 @@ class ListingValuer:
     def real_scores(self, scores: NDArray[np.int64], manifest: Manifest) -> Floats:
         """Decrypted scores, `n` int64, of records or of groups; positive = helpful.
 
-        They are in the unit of the label's loss (`pricing.forecast.LOSS_UNITS`): nats where the label has classes.
+        They are in the unit of the label's loss (`pricing.gain_forecast.LOSS_UNITS`): nats where the label has classes.
         """
         return np.asarray(self._valuer(manifest).valuation(manifest).scale.real(scores), dtype=np.float64)
 

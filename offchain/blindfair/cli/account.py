@@ -23,8 +23,10 @@ def create(keystore: KeystoreFile, password_file: PasswordFile = None, json_file
 
 @app.command()
 def show(keystore: KeystoreFile, password_file: PasswordFile = None, json_file: JsonFile = None) -> None:
-    """Print the address of a keystore; a password is needed only where the file names none, or to compare it with the
-    key's."""
+    """Print the address of a keystore.
+
+    A password is needed only where the file names no address, or to compare the address with the key's.
+    """
     from blindfair.api.keystore import address_of, unlock
     from blindfair.cli.password import read_password
 

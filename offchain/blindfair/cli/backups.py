@@ -1,13 +1,13 @@
 """`blindfair backup` and `blindfair restore`."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
 from blindfair.cli.options import JsonFile
 from blindfair.cli.output import Output
+from blindfair.cli.party.again import again
 from blindfair.cli.password import read_password
 from blindfair.cli.targets import check_file_target
 from blindfair.protocol.documents import json_value
@@ -40,9 +40,10 @@ def backup(
     ] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Write one encrypted file with all that a party has: journal, secrets, rows, listing, keystore.
+    """Write one encrypted file with all that a party has.
 
-    Its agent may be running. The file is in the age format under a password, and has mode 0600.
+    It holds journal, secrets, rows, listing and keystore. Its agent may be running. The file is in the age format under
+    a password, and has mode 0600.
     """
     from blindfair.api.backup import write_backup
 
@@ -95,9 +96,10 @@ def restore(
     output.lines.item("restored", f"{directory}: {files} of {about.account}, {about.entries:,} journal entries")
     role = settings_of(directory).get("role")
     on = {"seller": "seller serve", "buyer": "buyer resume"}.get(str(role), "watch")
-    output.lines.item(
-        "", f"blindfair doctor --directory {quote(str(directory))} checks it; then go on with blindfair {on}"
-    )
+    others = ", with its other options as before" if on == "watch" else ""
+    output.lines.item("first", "make sure that no other program of this account runs, on any machine")
+    output.lines.item("next", again("doctor", directory, None))
+    output.lines.item("then", again(on, directory, None) + others)
     output.document({"account": about.account, "directory": str(directory), "entries": about.entries,
                      "files": about.files, "made_at": about.made_at, "transactions": about.transactions})  # fmt: skip
 

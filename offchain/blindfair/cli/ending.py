@@ -51,8 +51,7 @@ def run_to_its_end(command: Callable[[], object]) -> None:
         )
         _leave(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        goes_on = "" if _names_directory(sys.argv) else "with --directory "
-        _say("Interrupted", "No result was written", hint=f"{goes_on}the same command goes on where it was")
+        _say("Interrupted", "No result was written", hint=_goes_on(sys.argv))
         _leave(INTERRUPTED)
     except OSError as error:
         if error.errno not in _DISK:
@@ -100,8 +99,10 @@ def _terminate(_: int, __: FrameType | None) -> None:
     raise SystemExit(TERMINATED)
 
 
-def _names_directory(arguments: Sequence[str]) -> bool:
-    return any(argument.partition("=")[0] == "--directory" for argument in arguments)
+def _goes_on(arguments: Sequence[str]) -> str:
+    if "demo" in arguments and not any(argument.partition("=")[0] == "--directory" for argument in arguments):
+        return "nothing was kept; with --directory DIR it can be interrupted, and the same command goes on"
+    return "the same command goes on where it was"
 
 
 def _leave(code: int) -> NoReturn:

@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from blindfair.api.amounts import show_ether
 from blindfair.cli.backups import settings_of
 from blindfair.cli.options import JsonFile, RememberedRpc
 from blindfair.cli.output import Output
 from blindfair.protocol.documents import Document
+from blindfair.protocol.quantities import ETHER, Address, Wei
 
 
 def money(
@@ -20,17 +22,16 @@ def money(
     ] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """List every transaction that was signed in DIR with its gas, and every order with price and bond, to the wei.
+    """List what an account has paid, to the wei.
 
-    Needs no password, and may be asked while the party works. A watcher's directory needs --rpc or --offline.
+    Shows every transaction that was signed in DIR with its gas, and every order with price and bond. Needs no password,
+    and may be asked while the party works. A watcher's directory needs --rpc or --offline.
     """
-    from blindfair.api.amounts import show_ether
     from blindfair.api.ledger import read_ledger
     from blindfair.chain.deployment import Deployment
     from blindfair.chain.node import connect
     from blindfair.chain.transactions import read_cost
     from blindfair.protocol.fields import hex_text
-    from blindfair.protocol.quantities import ETHER, Wei
     from blindfair.protocol.signing import Domain
 
     output, settings = Output(json_file), settings_of(directory)
@@ -47,9 +48,9 @@ def money(
     if len(rows) > 1:
         output.lines.table(rows, left=3)
     for order in ledger.orders:
-        token = "wei" if order.offer.token == ETHER else f"units of {order.offer.token}"
-        output.lines.item("order", f"{order.name}: price {order.offer.price}, bond {order.offer.bond} {token}; "
-                          f"{order.ending or 'open'}")  # fmt: skip
+        offer = order.offer
+        price, bond = (_amount(amount, offer.token) for amount in (offer.price, offer.bond))
+        output.lines.item("order", f"{order.name}: price {price}, bond {bond}; {order.ending or 'open'}")
     output.lines.item("paid", f"{show_ether(ledger.fees)} ether for gas, {show_ether(ledger.sent)} sent along")
     if not ledger.is_complete:
         output.lines.item("but", "the cost of some transactions is not known without a node")
@@ -72,6 +73,11 @@ def money(
         "transactions": documents,
     }
     output.document(document)
+
+
+def _amount(amount: Wei, token: Address) -> str:
+    """An amount to the last digit, in ether and in wei, which the table is in."""
+    return f"{show_ether(amount)} ether ({amount} wei)" if token == ETHER else f"{amount} units of {token}"
 
 
 def _text(amount: int | None) -> str | None:

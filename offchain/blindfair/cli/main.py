@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 import blindfair
 from blindfair.api.amounts import parse_ether
@@ -44,7 +45,18 @@ if TYPE_CHECKING:
     from blindfair.cli.demo.public import DemoAccounts
     from blindfair.cli.demo.running import Finished
 
-app = typer.Typer(rich_markup_mode=None)
+_ORDER = ("demo", "doctor", "testnet", "seller", "buyer", "account", "backup", "restore", "money", "watch",
+          "watch-status", "deploy", "score")  # fmt: skip
+
+
+class _Ordered(TyperGroup):
+    """Commands in the order in which people come to need them; typer would put all groups last."""
+
+    def list_commands(self, _: object) -> list[str]:
+        return sorted(self.commands, key=_ORDER.index)
+
+
+app = typer.Typer(cls=_Ordered, rich_markup_mode=None)
 app.add_typer(seller.app, name="seller")
 app.add_typer(buyer.app, name="buyer")
 app.add_typer(account.app, name="account")
@@ -232,11 +244,11 @@ def testnet(
     ),
     json_file: JsonFile = None,
 ) -> None:
-    """Start a local chain for trying out seller and buyer: Hardhat's node with the contract, until Ctrl-C.
+    """Start a local chain for trying out seller and buyer.
 
-    Makes a keystore for a seller and a buyer, gives both ether and a test token, and a part of the demo's table each.
-    Then it says what to type next. The chain lives in memory, and is gone when this ends. Needs Node 22.13 or newer, or
-    the extra `testnet`; npm downloads Hardhat once.
+    Runs Hardhat's node with the contract, until Ctrl-C ends it. Makes a keystore for a seller and a buyer, gives both
+    ether and a test token, and a part of the demo's table each. Then it says what to type next. The chain lives in
+    memory, and is gone when this ends. Needs Node 22.13 or newer, or the extra `testnet`; npm downloads Hardhat once.
     """
     from blindfair.cli.testnet.running import run_testnet
 
@@ -274,9 +286,10 @@ def doctor(
     ] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Check this machine, a directory and a node: each line is ok, or says what is wrong and what to do.
+    """Check this machine, a directory and a node.
 
-    Exit code 0 if all is ok, else 3. Nothing is changed but by --measure, and nothing is sent to the chain.
+    Each line is ok, or says what is wrong and what to do. Exit code 0 if all is ok, else 3. Nothing is changed but by
+    --measure, and nothing is sent to the chain.
     """
     from blindfair.cli.doctor.examine import examine
 

@@ -212,6 +212,15 @@ WithdrawTo = Annotated[
     str | None,
     typer.Option("--to", metavar="ADDRESS", help="Where the money goes; your own account if not given."),
 ]
+ExportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--export",
+        metavar="FILE",
+        help="The bought records, as CSV or FILE.jsonl as JSON Lines, or a folder for images; if not given, bought.csv "
+        "in DIR for a table, bought.jsonl for texts, the folder bought for images.",
+    ),
+]
 KeystoreFile = Annotated[Path, typer.Option("--keystore", metavar="FILE", help="The encrypted keystore.")]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the result here; - for standard output.")

@@ -2,6 +2,7 @@
 at all.
 """
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,14 @@ from blindfair.agents.store.directory import write_atomically, writing_atomicall
 from blindfair.protocol.errors import CannotWrite
 
 _READABLE = 0o644
+
+_MENDED = {
+    errno.EACCES: "look at its permissions, or ",
+    errno.EPERM: "look at its permissions, or ",
+    errno.ENOSPC: "make space on its disk, or ",
+    errno.EDQUOT: "make space on its disk, or ",
+}
+"""What to do about a directory that takes no file, besides naming another."""
 
 _TABLES = (".csv", ".jsonl", ".parquet")
 """Endings of names that are meant for one file."""
@@ -145,5 +154,5 @@ def _check_folder(folder: Path, option: str) -> None:
             f"{option} cannot write to {folder}",
             expected="a directory that takes files",
             found=error.strerror,
-            hint="look at its permissions, or name another",
+            hint=f"{_MENDED.get(error.errno or 0, '')}name another directory",
         ) from error

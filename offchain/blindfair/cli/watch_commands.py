@@ -63,7 +63,9 @@ def watch(
     metrics: Metrics = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Follow a buyer's orders on a second machine: dispute a wrong chunk, take the money back where no key comes.
+    """Follow a buyer's or a seller's orders on a second machine.
+
+    Disputes a wrong chunk, and takes the money back where no key comes. For a seller it reveals keys and claims prices.
 
     Holds ciphertext, leaf hashes and offers, and not the buyer's key. It can read a delivery once its key is public.
     It cannot check scores. Ends when all orders have ended; with --packages on Ctrl-C.
@@ -95,7 +97,7 @@ def watch_status(
     directory: Annotated[Path, typer.Option(metavar="DIR", help="The watcher's directory.")],
     json_file: JsonFile = None,
 ) -> None:
-    """How the orders of a watcher's directory stand, and what they cost. Needs neither node nor password."""
+    """Show how a watcher's orders stand, and what they cost. Needs neither node nor password."""
     from blindfair.cli.watching import run_status
 
     run_status(directory, Output(json_file))

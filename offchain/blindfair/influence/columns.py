@@ -51,15 +51,24 @@ def check_excluded(columns: Sequence[str], exclude: Collection[str]) -> None:
     if not unknown:
         return
     named = [name for name in columns if name]
-    alike = difflib.get_close_matches(unknown[0], named, n=1)
     raise InvalidOption(
         f"There is no column {shown(unknown[0])} to leave out",
         expected="one of the columns " + ", ".join(named[:12]) + (", ..." if len(named) > 12 else ""),
         found=", ".join(map(shown, unknown[:5])),
-        hint=f"check the spelling of `exclude`; is it {shown(alike[0])}?"
-        if alike
-        else "check the spelling of `exclude`; the first line of the file has the names",
+        hint=spelling_hint("exclude", unknown[0], named)
+        or "check the spelling of `exclude`; the first line of the file has the names",
     )
+
+
+def spelling_hint(keyword: str, name: str, columns: Sequence[str]) -> str:
+    """The hint that names the column that is spelt most like a name, in any case; empty where none is like it.
+
+    >>> spelling_hint("label", "Censs", ["age", "cens"])
+    "check the spelling of `label`; is it 'cens'?"
+    """
+    folded = {column.casefold(): column for column in columns}
+    alike = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return f"check the spelling of `{keyword}`; is it {shown(folded[alike[0]])}?" if alike else ""
 
 
 def is_missing(text: str) -> bool:

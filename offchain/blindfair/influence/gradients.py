@@ -15,10 +15,8 @@ import torch
 from blindfair.influence.architecture import Architecture
 from blindfair.influence.arrays import Classes, Floats
 from blindfair.influence.projection import Projection
+from blindfair.influence.scoring_model import BATCH_NUMBERS
 from blindfair.protocol.errors import ShapeMismatch
-
-BATCH_NUMBERS = 2**22
-"""Numbers of a batch's rows that are in memory at once: 32 MiB of doubles."""
 
 
 @dataclass(frozen=True, slots=True)

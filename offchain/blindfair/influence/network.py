@@ -16,10 +16,10 @@ from blindfair.influence.architecture import Architecture
 from blindfair.influence.arrays import Floats, Labels
 from blindfair.influence.disagreement import network_disagreement
 from blindfair.influence.encoding import FeatureSchema
-from blindfair.influence.gradients import BATCH_NUMBERS, batch_records, projected_gradients, record_gradients
+from blindfair.influence.gradients import batch_records, projected_gradients, record_gradients
 from blindfair.influence.projection import Projection
 from blindfair.influence.refusal import check_finite, unusable
-from blindfair.influence.scoring_model import RowsEstimate
+from blindfair.influence.scoring_model import BATCH_NUMBERS, RowsEstimate
 from blindfair.influence.tensors import read_weights
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import ShapeMismatch, UnusableModel

@@ -11,6 +11,9 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.quantities import Seconds
 from blindfair.protocol.records import Cell
 
+BATCH_NUMBERS = 2**22
+"""Numbers of a batch's rows that are in memory at once: 32 MiB of doubles."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowsEstimate:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blindfair.influence.columns import check_excluded, typed_column
+from blindfair.influence.columns import check_excluded, spelling_hint, typed_column
 from blindfair.influence.csv_file import CsvTexts
 from blindfair.influence.frames import Frame, frame_texts
 from blindfair.influence.reading import ColumnReading, column_reading, read_kind
@@ -211,7 +211,7 @@ def kept_columns(columns: Sequence[str], label: str, exclude: Collection[str], t
             "The label column is not in the table",
             expected=repr(label),
             found=", ".join(named[:12]) + (", ..." if len(named) > 12 else ""),
-            hint="name one of the columns; they must be separated by commas",
+            hint=spelling_hint("label", label, named) or "name one of the columns; they must be separated by commas",
         )
     unread = sorted(set(text) - (set(named) - set(exclude)))
     if unread:

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import torch
-
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch use one thread within the block; what it used before is restored."""
+    # Imported here: it takes seconds, and most commands compute no rows.
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -29,7 +29,7 @@ __all__ = [
 
 _HOMES = {
     "DeliveredRepetition": "pricing.texts.delivered",
-    "GainForecast": "pricing.forecast",
+    "GainForecast": "pricing.gain_forecast",
     "LEARNERS": "pricing.learners",
     "Learner": "pricing.learners",
     "Method": "pricing.selection",
@@ -48,8 +48,9 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
-    from blindfair.pricing.forecast import GainForecast, forecast_gain
+    from blindfair.pricing.forecast import forecast_gain
     from blindfair.pricing.functions import PricingFunction, UniformPricing
+    from blindfair.pricing.gain_forecast import GainForecast
     from blindfair.pricing.information import measure_rows
     from blindfair.pricing.learners import LEARNERS, Learner
     from blindfair.pricing.selection import Method, select

@@ -19,7 +19,8 @@ import numpy as np
 from blindfair.influence.arrays import Floats, Integers, Labels
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.linear_fits import LinearFit, linear_fit
-from blindfair.pricing.forecast import LOSS_UNITS, NEIGHBOURHOOD, GainForecast, GainInterval
+from blindfair.pricing.forecast import NEIGHBOURHOOD
+from blindfair.pricing.gain_forecast import LOSS_UNITS, GainForecast, GainInterval
 from blindfair.pricing.learners.learner import L2, Examples, joined
 from blindfair.pricing.valuation import Valuation
 from blindfair.protocol.errors import InvalidOption, LabelUnusable, ShapeMismatch

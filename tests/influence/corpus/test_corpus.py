@@ -119,6 +119,9 @@ def test_a_misspelt_column_to_leave_out_is_named_with_one_that_is_spelt_like_it(
     with pytest.raises(InvalidOption, match="There is no column 'sorce'") as told:
         read_corpus(tmp_path / "a.csv", exclude=["sorce"])
     assert "is it 'source'?" in told.value.hint
+    with pytest.raises(LabelMissing) as missing:
+        read_corpus(tmp_path / "a.csv", label="sorce")
+    assert "is it 'source'?" in missing.value.hint
     with pytest.raises(InvalidOption, match="The texts and the label cannot be left out"):
         read_corpus(tmp_path / "a.csv", exclude=["text"])
 

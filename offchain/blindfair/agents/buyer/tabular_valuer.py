@@ -16,8 +16,9 @@ from blindfair.influence.own_kinds import check_own_records
 from blindfair.influence.seen_values import compare_values
 from blindfair.influence.usefulness import compare_losses, compare_shades
 from blindfair.influence.written import alike_but_texts, unread_columns
-from blindfair.pricing.forecast import ForecastBasis, GainForecast, forecast_gain
+from blindfair.pricing.forecast import ForecastBasis, forecast_gain
 from blindfair.pricing.functions import PricingFunction
+from blindfair.pricing.gain_forecast import GainForecast
 from blindfair.pricing.groups import assess_groups, group_trust
 from blindfair.pricing.label_calibration import Scored
 from blindfair.pricing.learners import Learner, LogisticLearner

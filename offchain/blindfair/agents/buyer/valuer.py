@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from blindfair.pricing.forecast import GainForecast
+from blindfair.pricing.gain_forecast import GainForecast
 from blindfair.pricing.texts.delivered import DeliveredRepetition
 from blindfair.protocol.documents import Document
 from blindfair.protocol.manifest import Manifest

@@ -11,8 +11,6 @@ import math
 from blindfair.agents.buyer.valuer import Question
 from blindfair.agents.evaluation.preprocessing import listed_schema
 from blindfair.influence.corpus.text_preprocessing import is_text_preprocessing
-from blindfair.influence.models import load_scoring_model
-from blindfair.influence.untrained import untrained_bound, untrained_model
 from blindfair.pricing.rounding import known_scale
 from blindfair.protocol.errors import FieldMismatch
 from blindfair.protocol.manifest import Manifest
@@ -34,6 +32,10 @@ def check_prescribed_model(asked: Request | Question, manifest: Manifest) -> Non
     if is_text_preprocessing(manifest.preprocessing):
         # Without these no model of texts asks for anything: there is no untrained one.
         raise _refusal("scoring model", "none: texts are scored by buyers' own models", asked.model_name[:64])
+    # Imported here: torch takes seconds, and most commands check no model.
+    from blindfair.influence.models import load_scoring_model
+    from blindfair.influence.untrained import untrained_bound, untrained_model
+
     schema = listed_schema(manifest)
     _same("scoring model", untrained_model(schema).name, asked.model_name[:64])
     _same("projection", "identity", str(asked.projection.get("kind"))[:64])

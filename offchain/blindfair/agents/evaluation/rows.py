@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blindfair.influence.arrays import Floats
-from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.grouping import group_rows
-from blindfair.influence.models import load_scoring_model
 from blindfair.influence.projection import Projection
 from blindfair.influence.quantise import QuantisedRows, quantise_rows
-from blindfair.influence.scoring_model import RowModel
+from blindfair.influence.scoring_model import BATCH_NUMBERS, RowModel
 from blindfair.influence.threads import on_cores
 from blindfair.protocol.errors import CommitmentError, ScoringError, ShapeMismatch
 from blindfair.protocol.messages import Request
@@ -55,6 +53,9 @@ def requested_model(request: Request, bases: BaseModels) -> RowModel:
     Raises UnusableModel, also where the base that travels is not the one that is named, and MissingPackage.
     """
     if request.model_name != _TEXT_MODEL:
+        # Imported here: torch takes seconds, and most commands compute no rows.
+        from blindfair.influence.models import load_scoring_model
+
         return load_scoring_model(request.model_name, request.model_config, request.weights)
     # Imported here: most listings are tables, and the libraries for texts are an extra.
     from blindfair.influence.text import BaseModel, TextScoring

@@ -17,10 +17,9 @@ from blindfair.blind.plan import MESSAGE_LIMIT
 from blindfair.blind.query import EncryptedQueries
 from blindfair.blind.reply import reply_size
 from blindfair.bulk.store import StoredDataset
-from blindfair.influence.gradients import BATCH_NUMBERS
 from blindfair.influence.plausible import check_projection
 from blindfair.influence.projection import Projection
-from blindfair.influence.scoring_model import RowModel
+from blindfair.influence.scoring_model import BATCH_NUMBERS, RowModel
 from blindfair.pricing.functions import PRICE_LIMIT, UniformPricing, pricing_from_document
 from blindfair.protocol.audit import commit_buyer_randomness
 from blindfair.protocol.chunks import ChunkedDataset

@@ -11,8 +11,9 @@ from blindfair.cli.buyer.find import ChainListing, the_listing
 from blindfair.cli.buyer.settings import BuyerOptions
 from blindfair.cli.lines import Lines
 from blindfair.cli.options import WAIT, BuyerBegun
+from blindfair.cli.party.begun import is_begun
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.settings import is_begun, load
+from blindfair.cli.party.settings import load
 from blindfair.http.announced import AnnouncedListing, Reach, ask_announced
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import BlindfairError, InvalidOption, NodeFailure, ServiceUnreachable, WrongService

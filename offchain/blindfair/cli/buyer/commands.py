@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from blindfair.agents.policy import AUDIT_ROWS, SAMPLE_SHARE
+from blindfair.api.amounts import check_amounts
 from blindfair.api.defaults import BANDWIDTH_MBIT, DISCLOSURE, MODELS, SCORE_BITS
 from blindfair.cli.buyer.text_options import Adapter, FineTuned, OwnBaseModel, SendBaseModel, ShowQuery
 from blindfair.cli.options import (
@@ -16,6 +17,7 @@ from blindfair.cli.options import (
     BuyerResumed,
     DeploymentFile,
     Directory,
+    ExportFile,
     JsonFile,
     Keystore,
     PasswordFile,
@@ -32,18 +34,9 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
+from blindfair.cli.party.begun import check_begun
 
 app = typer.Typer(help="Find records, score them blind, buy them fairly.", rich_markup_mode=None)
-
-ExportFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--export",
-        metavar="FILE",
-        help="The bought records, as CSV or FILE.jsonl as JSON Lines, or a folder for images; if not given, bought.csv "
-        "in DIR for a table, bought.jsonl for texts, the folder bought for images.",
-    ),
-]
 
 
 @app.command()
@@ -77,7 +70,7 @@ def find(
     private: Private = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Show what is listed on chain, and what the services that sellers announced there say of it.
+    """Show what is listed on chain, and ask announced services.
 
     With --at one service is asked in their place, with --mail and --keystore the sellers that share it.
     """
@@ -236,7 +229,7 @@ def evaluate(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Score a listing blind: free of charge, or against a fee that is credited.
+    """Score a listing blind, free or for a fee that is credited.
 
     Run it again with the same options to go on, or `blindfair buyer resume --directory DIR`, which needs no others.
 
@@ -246,6 +239,8 @@ def evaluate(
     """
     # First of all, while these alone are local.
     arguments = dict(locals())
+    check_amounts(token, budget=budget, price_per_record=price_per_record, value=value, fee=fee)
+    check_begun(begun.directory, "buyer", or_new=True)
     from blindfair.api.own_records import chosen_tables
     from blindfair.api.own_texts import own_options
     from blindfair.api.purchase_options import PurchaseOptions
@@ -277,10 +272,12 @@ def buy(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Buy what the evaluation advises: select, audit, pay, verify, release, export.
+    """Buy what the evaluation advises.
 
-    Shows price and gas first, and asks. The money comes back if the seller cheats; run `resume` if this is interrupted.
+    Selects, audits, pays, verifies, releases and exports. Shows price and gas first, and asks. The money comes back if
+    the seller cheats; run `resume` if this is interrupted.
     """
+    check_begun(resumed.directory, "buyer")
     from blindfair.cli.buyer.running import run_buy
 
     run_buy(resumed, export, poll, Output(json_file), confirmed=yes)
@@ -294,7 +291,11 @@ def resume(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Go on after an interruption: with the purchase if it was agreed to, else with the evaluation."""
+    """Go on after an interruption.
+
+    Goes on with the purchase if it was agreed to, else with the evaluation.
+    """
+    check_begun(resumed.directory, "buyer")
     from blindfair.cli.buyer.running import run_resume
 
     run_resume(resumed, export, poll, Output(json_file))
@@ -302,7 +303,7 @@ def resume(
 
 @app.command()
 def status(directory: Directory, rpc: RememberedRpc = None, json_file: JsonFile = None) -> None:
-    """How far the purchase is, and what of its money is still in the contract.
+    """Show how far the purchase is, and where its money is.
 
     Needs no password, may be asked while it runs, and works without a node but for the money.
     """
@@ -322,9 +323,10 @@ def show(
     port: Port = BUYER_PORT,
     json_file: JsonFile = None,
 ) -> None:
-    """Show scores, the purchase step by step, money and files in a browser of this machine, until Ctrl-C.
+    """Show the purchase in a browser of this machine.
 
-    The keystore's password opens the page. It changes nothing, and may run while the purchase goes on.
+    The page has scores, each step, money and files; the keystore's password opens it. It changes nothing, may run while
+    the purchase goes on, and ends on Ctrl-C.
     """
     from blindfair.cli.buyer.showing import run_show
 
@@ -338,7 +340,11 @@ def withdraw(
     to: WithdrawTo = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Take the free balance out of the contract: money that came back and could not be paid to where it was to go."""
+    """Take the free balance out of the contract.
+
+    It is money that came back and could not be paid to where it was to go.
+    """
+    check_begun(resumed.directory, "buyer")
     from blindfair.cli.buyer.running import run_withdraw
 
     run_withdraw(resumed, to, Output(json_file))
@@ -357,7 +363,11 @@ def export(
     ],
     json_file: JsonFile = None,
 ) -> None:
-    """Write the bought records as CSV or as JSON Lines, images as npy, or files as they were."""
+    """Write the bought records to a file or a folder.
+
+    Tables and texts are CSV or JSON Lines, images are npy, and files are as they were.
+    """
+    check_begun(resumed.directory, "buyer")
     from blindfair.cli.buyer.running import run_export
 
     run_export(resumed, to, Output(json_file))
@@ -372,9 +382,10 @@ def watch_package(
     ],
     json_file: JsonFile = None,
 ) -> None:
-    """Write what `blindfair watch` needs on a second machine: ciphertext, leaf hashes and offer; no key.
+    """Write what `blindfair watch` needs on a second machine.
 
-    Works while the purchase runs, from the delivery on, and needs neither node nor password.
+    It is ciphertext, leaf hashes and offer, and no key. Works while the purchase runs, from the delivery on, and needs
+    neither node nor password.
     """
     from blindfair.cli.buyer.packing import run_watch_package
 

@@ -10,7 +10,7 @@ from blindfair.agents.buyer.evaluated import Evaluated
 from blindfair.agents.seller.budget_ledger import model_digest
 from blindfair.cli.buyer.remembered import remember, remembered
 from blindfair.cli.lines import Lines
-from blindfair.cli.party.settings import is_begun
+from blindfair.cli.party.begun import is_begun
 from blindfair.influence.scoring_model import RowModel
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.fields import hex_text

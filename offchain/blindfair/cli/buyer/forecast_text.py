@@ -1,6 +1,6 @@
 """The forecast of a purchase's gain, for people and as a document. Not here: how it is made (`pricing.forecast`)."""
 
-from blindfair.pricing.forecast import GainForecast, GainInterval
+from blindfair.pricing.gain_forecast import GainForecast, GainInterval
 from blindfair.protocol.documents import Document
 from blindfair.protocol.words import counted
 

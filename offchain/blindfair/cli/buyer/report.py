@@ -37,7 +37,7 @@ from blindfair.cli.output import Output
 from blindfair.cli.party.again import again
 from blindfair.influence.arrays import Floats
 from blindfair.influence.written import unread_columns
-from blindfair.pricing.forecast import LOSS_UNITS, NATS
+from blindfair.pricing.gain_forecast import LOSS_UNITS, NATS
 from blindfair.pricing.worth import interval_text
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import NodeFailure, OfferTooSmall, WrongContract
@@ -348,6 +348,7 @@ def _show_stage(lines: Lines, directory: Path, summary: BuyerSummary | None, pri
     if summary is not None and summary.fee:
         lines.item("fee", f"{prices.show(summary.fee)} were paid for the evaluation; a purchase is credited with them")
     lines.item("next", again("buyer buy" if is_only_scored else "buyer resume", directory, None))
+    lines.item("", "add --password-file FILE as before, or it asks for the password")
 
 
 def free_audit_text(size: AuditSize, policy: BuyerPolicy, choice: Choice) -> str:

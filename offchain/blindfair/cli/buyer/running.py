@@ -26,9 +26,10 @@ from blindfair.cli.buyer.settings import BuyerOptions, BuyerSettings
 from blindfair.cli.options import BuyerBegun, Resumed
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings
+from blindfair.cli.party.begun import is_begun
 from blindfair.cli.party.money import money_of
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.settings import begin, check_one_way, is_begun, load, resumed_settings, save
+from blindfair.cli.party.settings import begin, check_one_way, load, resumed_settings, save
 from blindfair.cli.password import read_password
 from blindfair.cli.targets import check_file_target, check_folder_target, check_new_folder
 from blindfair.http.catalogue import fetch_manifests

@@ -12,7 +12,7 @@ from blindfair.cli.demo.honest import HonestTrade
 from blindfair.cli.demo.pictures import draw_gas, draw_scores, draw_utility
 from blindfair.influence.encoding import FeatureSchema
 from blindfair.influence.table import Table
-from blindfair.pricing.forecast import LOSS_UNITS, NATS
+from blindfair.pricing.gain_forecast import LOSS_UNITS, NATS
 from blindfair.pricing.utility import Utility
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.records import decode_row

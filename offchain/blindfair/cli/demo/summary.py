@@ -8,7 +8,7 @@ import numpy as np
 from blindfair.agents.buyer.tabular_valuer import TabularValuer
 from blindfair.cli.demo.cases import Parties, TradeResult
 from blindfair.cli.demo.honest import HonestTrade, honest_document, look_into, trade_document
-from blindfair.pricing.forecast import LOSS_UNITS
+from blindfair.pricing.gain_forecast import LOSS_UNITS
 from blindfair.pricing.learners import Learner
 from blindfair.pricing.loss import ScoreLoss
 from blindfair.pricing.quality import quality_of

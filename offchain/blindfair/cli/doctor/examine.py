@@ -25,7 +25,8 @@ from blindfair.cli.doctor.machine import (
 from blindfair.cli.doctor.service import look_at_service, look_at_store
 from blindfair.cli.flags import with_flags
 from blindfair.cli.output import Output
-from blindfair.cli.party.settings import SETTINGS, BegunSettings, is_begun, load
+from blindfair.cli.party.begun import SETTINGS, is_begun
+from blindfair.cli.party.settings import BegunSettings, load
 from blindfair.protocol.documents import json_value
 from blindfair.protocol.errors import BlindfairError
 

@@ -13,7 +13,8 @@ from blindfair.agents.messaging.shared_mail import SHARED_HINT, is_shared_mail
 from blindfair.api.keystore import address_of
 from blindfair.cli.doctor.finding import Finding
 from blindfair.cli.doctor.machine import nearest
-from blindfair.cli.party.settings import Settings, is_begun
+from blindfair.cli.party.begun import is_begun
+from blindfair.cli.party.settings import Settings
 
 NETWORKS = frozenset(
     {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3", "vboxsf"}

@@ -9,7 +9,8 @@ from blindfair.agents.messaging.mail_store import MailStore
 from blindfair.api.connection import connect, mail_place, read_deployment
 from blindfair.api.keystore import address_of, unlock
 from blindfair.cli.options import Begun, BuyerBegun
-from blindfair.cli.party.settings import OWN_MAIL, BegunSettings, Options, Settings, check_one_way, is_begun
+from blindfair.cli.party.begun import is_begun
+from blindfair.cli.party.settings import OWN_MAIL, BegunSettings, Options, Settings, check_one_way
 from blindfair.cli.password import read_password
 from blindfair.http.catalogue import check_service
 from blindfair.http.wire import service_url

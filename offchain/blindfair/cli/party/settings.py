@@ -17,19 +17,15 @@ from blindfair.api.connection import mail_place
 from blindfair.api.fine_tuned import KEPT_MODELS
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.options import BuyerResumed, Resumed
+from blindfair.cli.party.begun import SETTINGS, damaged, is_begun, read_begun
 from blindfair.http.wire import service_url
-from blindfair.protocol.documents import Document, JsonValue, json_value
+from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.errors import (
     FileChanged,
-    FileMissing,
     InvalidOption,
-    JournalDamaged,
-    JournalVersion,
     MalformedFile,
 )
 from blindfair.protocol.hashing import sha256
-
-SETTINGS = "settings.json"
 
 OWN_MAIL = "mail"
 """The folder in a party's directory that messages are in where none is shared."""
@@ -146,11 +142,6 @@ def save(directory: Path, settings: BegunSettings[Options]) -> None:
     write_atomically(directory / SETTINGS, json.dumps(settings.to_document(), indent=2).encode())
 
 
-def is_begun(directory: Path) -> bool:
-    """Whether something was begun there."""
-    return (directory / SETTINGS).exists()
-
-
 def load(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
     """Read the settings of a seller's or buyer's directory, with options of this kind.
 
@@ -200,33 +191,8 @@ def check_one_way(mail: Path | str | None, at: str | None) -> None:
 
 def _read(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
     path, role = directory / SETTINGS, kind.ROLE
+    found = read_begun(directory, role)
     try:
-        found = json_value(path.read_bytes())
-        version = found["version"]
-    except OSError as error:
-        raise FileMissing(
-            f"Nothing was begun in {directory}",
-            expected=f"the directory of a {role}",
-            found=error.strerror,
-            hint="begin with blindfair " + ("seller list" if role == "seller" else "buyer evaluate"),
-        ) from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise _damaged(path) from error
-    if version != blindfair.__version__:
-        raise JournalVersion(
-            f"{directory} was begun by another version of blindfair",
-            expected=blindfair.__version__,
-            found=version,
-            hint="go on with that version, or begin again in another directory",
-        )
-    try:
-        if found["role"] != role:
-            raise InvalidOption(
-                f"{directory} belongs to a {found['role']}",
-                expected=f"the directory of a {role}",
-                found=f"that of a {found['role']}",
-                hint="name another directory",
-            )
         return BegunSettings(
             role=role,
             deployment=Deployment.from_document(found["deployment"]),
@@ -240,7 +206,7 @@ def _read(directory: Path, kind: type[Options]) -> BegunSettings[Options]:
             tables=dict(found["tables"]),
         )
     except (MalformedFile, ValueError, TypeError, KeyError) as error:
-        raise _damaged(path) from error
+        raise damaged(path) from error
 
 
 def _whole(found: object) -> int | None:
@@ -253,15 +219,6 @@ def _url(found: object) -> str | None:
     if found is not None and type(found) is not str:
         raise ValueError("no URL")
     return found
-
-
-def _damaged(path: Path) -> JournalDamaged:
-    return JournalDamaged(
-        f"{path} is damaged",
-        expected="the settings of a party",
-        found="something else",
-        hint="restore it from a backup",
-    )
 
 
 def _differences(before: Document, now: Document, within: str = "") -> Iterator[tuple[str, JsonValue, JsonValue]]:

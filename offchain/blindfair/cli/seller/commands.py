@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from blindfair.agents.policy import AUDIT_ROWS
+from blindfair.api.amounts import check_amounts
 from blindfair.api.defaults import (
     BITS,
     DISCLOSED_SHARE,
@@ -37,6 +37,8 @@ from blindfair.cli.options import (
     grouped,
 )
 from blindfair.cli.output import Output
+from blindfair.cli.party.begun import check_begun
+from blindfair.cli.seller.disclosure_options import Disclosures, OpenedRecords, OpenedShare, OwnModels
 from blindfair.cli.seller.text_options import AnyBaseModel, BaseModels, MaxWindows, Window
 
 app = typer.Typer(help="List records, answer buyers, be paid.", rich_markup_mode=None)
@@ -162,43 +164,14 @@ def list_records(
     ] = None,
     text: Text = None,
     label_kind: LabelKindName = None,
-    disclosure: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="What a buyer may ask scores of: per-record, if not given; per-group-10, or of any other number in a "
-            "row; total, one score for all. May be repeated, where each size divides the next.",
-        ),
-    ] = None,
-    opened_share: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            help="Part of a selection that its audit may see free of charge, before it is paid for. Each record counts "
-            "in full against --free-share. With 0 the audited sample is bought.",
-        ),
-    ] = 0.0,
-    opened_records: Annotated[
-        int | None,
-        typer.Option(
-            metavar="NUMBER",
-            help="Records that all audits may see free of charge in all. If not given: none with --opened-share 0, "
-            f"else a tenth, and at least {AUDIT_ROWS} or what one audit sees of as many groups.",
-        ),
-    ] = None,
+    disclosure: Disclosures = None,
+    opened_share: OpenedShare = 0.0,
+    opened_records: OpenedRecords = None,
     buyer: Annotated[
         list[str] | None,
         typer.Option(metavar="ADDRESS", help="Answer the requests of this account. May be repeated; all if not given."),
     ] = None,
-    own_models: Annotated[
-        bool,
-        typer.Option(
-            "--own-models",
-            help="Let unnamed buyers bring scoring models of their own (--model mlp, cnn), projections and row scales. "
-            "It gives away what averages keep: a buyer can then aim all bits of an evaluation at few chosen people and "
-            "read their records whole. Not needed with --buyer.",
-        ),
-    ] = False,
+    own_models: OwnModels = False,
     bond_share: Annotated[float, typer.Option(metavar="SHARE", help="Part of a price that is locked as bond.")] = 0.1,
     reveal_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to reveal the key once paid.")] = 3600,
     dispute_window: Annotated[int, typer.Option(metavar="SECONDS", help="Time to dispute once revealed.")] = 86400,
@@ -219,12 +192,14 @@ def list_records(
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Commit to a table, to texts or to images on chain: hashes only.
+    """Commit to a table, texts, images or files on chain.
 
-    Run it again with the same options to go on where it was.
+    Only hashes go there. Run it again with the same options to go on where it was.
 
     The records are copied into DIR; nothing of them leaves it before `blindfair seller serve` answers buyers.
     """
+    check_amounts(token, price_per_record=price_per_record, evaluation_fee=evaluation_fee, max_bonds=max_bonds)
+    check_begun(begun.directory, "seller", or_new=True)
     from blindfair.api.listing_options import ListingOptions
     from blindfair.api.text_options import text_options
     from blindfair.cli.party.money import chosen_money
@@ -283,14 +258,16 @@ def serve(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Answer buyers until interrupted: evaluate, open for audits, deliver, reveal, claim, withdraw.
+    """Answer buyers until interrupted.
 
-    Goes on with what was interrupted by itself; `resume` does that alone.
+    Evaluates, opens records for audits, delivers, reveals, claims and withdraws. Goes on with what was interrupted by
+    itself; `resume` does that alone.
 
     Leave it running while an order is open: a key that is not revealed in time costs the bond.
 
     With --http it answers over HTTP as well, in a process of its own, and prints what strangers can make it do.
     """
+    check_begun(resumed.directory, "seller", or_used=True)
     from blindfair.cli.seller.running import run_serve
 
     run_serve(resumed, serving, poll, Output(json_file))
@@ -304,10 +281,11 @@ def resume(
     poll: Poll = POLL,
     json_file: JsonFile = None,
 ) -> None:
-    """Go on after an interruption until no order is open and all money is home; `serve` goes on just so, and stays.
+    """Go on until no order is open and all money is home.
 
-    Buyers that ask meanwhile are answered.
+    `serve` goes on just so, and stays. Buyers that ask meanwhile are answered.
     """
+    check_begun(resumed.directory, "seller", or_used=True)
     from blindfair.cli.seller.running import run_serve
 
     run_serve(resumed, serving, poll, Output(json_file), ends_idle=True)
@@ -321,12 +299,14 @@ def announce(
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Say that the listing is announced no longer.")] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Announce the listing on chain: `buyer find` then shows it to everybody, with no URL handed on.
+    """Announce the listing on chain, where `buyer find` shows it.
 
-    The cost is told first. A new announcement takes the place of the last.
+    Everybody finds it then, with no URL handed on. The cost is told first. A new announcement takes the place of the
+    last.
 
     While `seller serve` runs, it alone acts in DIR: give it --announce.
     """
+    check_begun(resumed.directory, "seller", or_used=True)
     from blindfair.cli.seller.announcing import run_announce
 
     run_announce(resumed, url, Output(json_file), withdraw=withdraw)
@@ -338,10 +318,11 @@ def watch_package(
     to: Annotated[Path, typer.Option(metavar="DIR", help="A folder for the packages, one for each open offer.")],
     json_file: JsonFile = None,
 ) -> None:
-    """Write what `blindfair watch` needs to reveal and claim for you on another machine: offers with their keys.
+    """Write what `blindfair watch` needs to act for you.
 
-    Needs no password, and may be run while `seller serve` works. It is not your account's key, and gives no money away;
-    but who has a key and the ciphertext can read the delivery before it is paid.
+    It is each open offer with its key: a watcher on another machine can then reveal and claim. Needs no password, and
+    may be run while `seller serve` works. It is not your account's key, and gives no money away; but who has a key and
+    the ciphertext can read the delivery before it is paid.
     """
     from blindfair.cli.seller.packing import run_watch_package
     from blindfair.cli.targets import check_watch_folder
@@ -354,7 +335,10 @@ def watch_package(
 def status(
     directory: Directory, keystore: Keystore = None, rpc: RememberedRpc = None, json_file: JsonFile = None
 ) -> None:
-    """What was sold, what is open, and what the account has. Needs no password, and may be asked while it serves."""
+    """Show what was sold, what is open, and the account's money.
+
+    Needs no password, and may be asked while it serves.
+    """
     from blindfair.api.listing_options import ListingOptions
     from blindfair.cli.party.settings import resumed_settings
     from blindfair.cli.seller.report import tell_standing
@@ -371,9 +355,10 @@ def show(
     port: Port = SELLER_PORT,
     json_file: JsonFile = None,
 ) -> None:
-    """Show orders, money, budgets, buyers and errors in a browser of this machine, until Ctrl-C.
+    """Show the sale in a browser of this machine, until Ctrl-C.
 
-    The keystore's password opens the page. It changes nothing, and may run while the seller serves.
+    The page has orders, money, budgets, buyers and errors. The keystore's password opens it. It changes nothing, and
+    may run while the seller serves.
     """
     from blindfair.cli.seller.showing import run_show
 
@@ -387,7 +372,11 @@ def withdraw(
     to: WithdrawTo = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Take the free balance, bonds that came back, out of the contract. Prices are paid to the account itself."""
+    """Take the free balance out of the contract.
+
+    It is made of bonds that came back. Prices are paid to the account itself.
+    """
+    check_begun(resumed.directory, "seller")
     from blindfair.cli.seller.running import run_withdraw
 
     run_withdraw(resumed, to, Output(json_file))

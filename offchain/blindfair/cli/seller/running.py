@@ -16,8 +16,9 @@ from blindfair.chain.costs import COMMIT, gas_price
 from blindfair.cli.options import Begun, Resumed, Serving
 from blindfair.cli.output import Output
 from blindfair.cli.party.access import begun_settings
+from blindfair.cli.party.begun import check_begun, is_begun
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.settings import begin, is_begun, load, resumed_settings, save
+from blindfair.cli.party.settings import begin, load, resumed_settings, save
 from blindfair.cli.party.signals import Reloads, as_service
 from blindfair.cli.party.telemetry import Telemetry, metrics_place, served_metrics
 from blindfair.cli.party.turns import Turns
@@ -127,6 +128,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
     if serving.metrics is not None:
         metrics_place(serving.metrics)
     check_watch_folder(serving.watch_packages)
+    check_begun(resumed.directory, "seller")
     settings = _with_limits(resumed_settings(ListingOptions, resumed), serving)
     from blindfair.blind.estimate import IN_MEMORY_BLOCKS
     from blindfair.blind.parameters import DEFAULT

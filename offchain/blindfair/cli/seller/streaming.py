@@ -10,8 +10,9 @@ from blindfair.agents.store.directory import private_directory
 from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.stream_estimate import StreamEstimate, estimate_stream
 from blindfair.api.stream_options import RECORDS, StreamedTable, check_fits, is_large, survey, write_records
+from blindfair.cli.party.begun import is_begun
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.settings import is_begun, load
+from blindfair.cli.party.settings import load
 from blindfair.protocol.errors import BlindfairError, CannotWrite, TooLarge
 from blindfair.protocol.words import counted
 

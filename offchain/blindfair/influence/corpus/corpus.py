@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blindfair.influence.columns import check_excluded, typed_column
+from blindfair.influence.columns import check_excluded, spelling_hint, typed_column
 from blindfair.influence.corpus.copies import is_visible
 from blindfair.influence.corpus.text_folder import read_folder
 from blindfair.influence.csv_file import CsvTexts
@@ -169,7 +169,8 @@ def _check_names(columns: Sequence[str], text: str, label: str | None, exclude: 
             "The label column is not in the table",
             expected=repr(label),
             found=shown,
-            hint="name a column besides the texts, or none",
+            hint=spelling_hint("label", label, [name for name in named if name != text])
+            or "name a column besides the texts, or none",
         )
     check_excluded(named, exclude)
     if needed := [name for name in named if name in exclude and name in (text, label)]:
