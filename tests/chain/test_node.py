@@ -14,7 +14,7 @@ from web3.exceptions import OffchainLookup
 
 from bad_nodes import Answer, bad_node, forward, http, rpc, rpc_error
 from blindfair.chain.exchange import DataExchange, Finality
-from blindfair.chain.node import connect
+from blindfair.chain.node import connect, number_of
 from blindfair.chain.sender import Sender
 from blindfair.protocol.errors import ContractReverted, InvalidOption, NodeFailure, WrongContract
 from blindfair.protocol.quantities import ETHER, Address, BlockNumber, Digest, OrderId, Root, TransactionHash
@@ -279,6 +279,13 @@ def test_a_search_that_is_always_refused_ends() -> None:
         with pytest.raises(NodeFailure, match="refuses"):
             DataExchange(connect(node.url), SOMEWHERE).listings()
         assert len(node.requests) < 40
+
+
+@pytest.mark.parametrize("answer", [True, None, -1, 1.5, "", "0x", "1", "-0x1", " 0x5 ", "0x1_0", "0x" + "f" * 65])
+def test_what_is_no_quantity_is_no_number(answer: object) -> None:
+    with pytest.raises(ValueError, match="not a quantity"):
+        number_of(answer)
+    assert (number_of("0x1F"), number_of(7)) == (31, 7)
 
 
 def test_logs_that_were_not_asked_for_are_nonsense(hardhat: HardhatNetwork) -> None:

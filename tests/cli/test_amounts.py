@@ -62,8 +62,8 @@ def test_anything_else_is_refused(text: str) -> None:
     [
         ("0,001", "write a point, not a comma: 0.001"),
         ("12,5", "write a point, not a comma: 12.5"),
-        ("1,000", "nothing between thousands"),
-        ("1,000,000.5", "nothing between thousands"),
+        ("1,000", "no thousands separator"),
+        ("1,000,000.5", "no thousands separator"),
         ("1 ether", "without a unit"),
     ],
 )

@@ -69,6 +69,7 @@ def test_an_error_of_any_space_ends_with_its_code(
 @pytest.mark.parametrize(
     ("given", "hint"),
     [([], "nothing was kept; with --directory DIR it can be interrupted, and the same command goes on"),
+     (["--seller-keystore=s", "--buyer-keystore=b", "--rpc=r"], "name --directory DIR where money is real"),
      (["--directory", "d"], "the same command goes on where it was"),
      (["--directory=d"], "the same command goes on where it was")],
 )  # fmt: skip
@@ -81,7 +82,7 @@ def test_an_interrupted_command_says_what_goes_on(
     monkeypatch.setattr("blindfair.cli.main.prepare", interrupted)
     ended = inside("demo", *given)
     assert ended.code == INTERRUPTED
-    assert ended.err.endswith(f"\n  hint      {hint}\n")
+    assert f"\n  hint      {hint}" in ended.err
 
 
 @pytest.mark.parametrize(

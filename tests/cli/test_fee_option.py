@@ -248,9 +248,7 @@ def test_an_evaluation_is_paid_for_by_command(
     assert "it cost 0." in paid.out
     left = show_ether(int(json.loads((home / "evaluation.json").read_text())["price_wei"]) - fee)
     # Its table cannot say which numbers are codes; the listing does, and `buyer find` shows them.
-    assert "where the listing calls a column a code, it is read as categories, whatever is said above" in " ".join(
-        (paid.out + paid.err).split()
-    )
+    assert "columns that the listing marks as codes are read as categories" in " ".join((paid.out + paid.err).split())
     assert f"; with the fee credited, {left} ether" in " ".join(paid.out.split())
     assert f"pays {left} ether, locked until the records are verified" in " ".join(done.err.split())
     assert "the evaluation was paid for with" in done.out

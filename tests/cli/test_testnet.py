@@ -62,11 +62,17 @@ def test_nobody_is_told_to_remove_the_folder_of_a_chain_that_runs(
     refused.failed(CannotWrite, "a chain that is running", "end that chain first")
     assert "rm -r" not in refused.err
     old = tmp_path / "old"
-    old.mkdir()
-    (old / "lock").touch()
-    for directory in (old, tmp_path):
-        inside("testnet", "--port", free_port(), "--directory", directory).failed(CannotWrite, "rm -r", "has ended")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["lock", "old"]
+    old.mkdir(mode=0o700)
+    (old / "lock").write_text("of somebody")
+    (old / "node.log").touch()
+    inside("testnet", "--port", free_port(), "--directory", old).failed(CannotWrite, "rm -r", "has ended")
+    assert (old / "lock").read_text() == "of somebody"
+    # A party's directory, whether or not somebody works there.
+    (old / "settings.json").touch()
+    for directory in (old, tmp_path, running / "seller"):
+        refused = inside("testnet", "--port", free_port(), "--directory", directory)
+        refused.failed(CannotWrite, "something else")
+        assert "rm -r" not in refused.err and "end that" not in refused.err
 
 
 def test_what_an_older_version_left_in_the_cache_is_replaced(no_checkout: Path) -> None:

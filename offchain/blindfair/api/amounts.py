@@ -69,7 +69,7 @@ def _hint(text: str, unit: str) -> str:
     # 1,000 may be meant as one or as a thousand.
     if _AMOUNT.fullmatch(pointed) and not _THOUSANDS.fullmatch(text):
         return f"write a point, not a comma: {pointed}"
-    return "write a point before what is less than one, and nothing between thousands: 1000.5"
+    return "use a decimal point and no thousands separator: 1000.5"
 
 
 IN_ETHER = Money(ETHER, ETHER_PLACES, "ether")

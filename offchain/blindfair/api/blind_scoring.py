@@ -203,13 +203,15 @@ def _numbers(given: ArrayLike, name: str) -> Floats:
     """Return what is given as an array. Raises InvalidOption, without a cell: they are secret."""
     try:
         return np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidOption(
-            f"`{name}` holds something that is not a number",
-            expected="numbers, the same number of them in each row",
-            found="rows of several lengths" if "inhomogeneous" in str(error) else "something else",
-            hint="leave out texts and missing values, or write them as numbers",
-        ) from error
+    except (OverflowError, TypeError, ValueError) as error:
+        found = "rows of several lengths" if "inhomogeneous" in str(error) else "something else"
+    # Outside, so that no traceback has numpy's words, which quote the cell.
+    raise InvalidOption(
+        f"`{name}` holds something that is not a number",
+        expected="numbers, the same number of them in each row",
+        found=found,
+        hint="leave out texts and missing values, or write them as numbers",
+    )
 
 
 def _rounded(

@@ -15,10 +15,10 @@ def transactions_of(web3: Web3, account: Address, block: BlockNumber | None = No
     """How many transactions of an account are in blocks, up to `block` (None: the latest). Raises NodeFailure."""
     with asking("eth_getTransactionCount"):
         height = _LATEST if block is None else hex(block)
-        return number_of(request(web3, "eth_getTransactionCount", account, height))
+        return number_of(request(web3, "eth_getTransactionCount", account.lower(), height))
 
 
 def ether_of(web3: Web3, account: Address) -> Wei:
     """The ether of an account in the latest block. Raises NodeFailure."""
     with asking("eth_getBalance"):
-        return Wei(number_of(request(web3, "eth_getBalance", account, _LATEST)))
+        return Wei(number_of(request(web3, "eth_getBalance", account.lower(), _LATEST)))

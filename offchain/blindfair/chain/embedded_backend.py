@@ -33,6 +33,9 @@ GAS_LIMIT = 30_000_000
 BLOCK_TIME = Seconds(12)
 """Time from one block to the next, unless a caller sets another."""
 
+_TRANSFER = 21_000
+"""Gas of a transaction that calls nothing."""
+
 LARGEST_TRANSACTION = 128 * 1024
 """Bytes; what public nodes take."""
 
@@ -117,7 +120,8 @@ class Backend(PyEVMBackend):  # type: ignore[misc]
         used = max(before_refund, before_refund - refund + computation.data_floor_gas)
         # What was used may not be enough to have: a call inside a call leaves a 64th behind (EIP-150), and a contract
         # may ask how much gas is left. An eighth above it is mostly enough, and each trial takes as long as a call.
-        too_little, enough, margin = used - 1, min(used + used // 8, GAS_LIMIT), used // 8
+        likely = used if used <= _TRANSFER else used + used // 8
+        too_little, enough, margin = used - 1, min(likely, GAS_LIMIT), used // 8
         while enough < GAS_LIMIT and self._simulate(transaction, enough, block_number).is_error:
             too_little, enough, margin = enough, min(enough + margin, GAS_LIMIT), 2 * margin
         while enough - too_little > enough // 8:

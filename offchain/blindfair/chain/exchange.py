@@ -264,7 +264,7 @@ class DataExchange(ExchangeCalls):
     def _read_from(self, contract: Address, abi: Abi, name: str, *arguments: object) -> tuple[Any, ...]:
         data = Web3.to_hex(encode_call(abi, name, *arguments))
         with asking(name):
-            answer = request(self.web3, "eth_call", {"to": contract, "data": data}, "latest")
+            answer = request(self.web3, "eth_call", {"to": contract.lower(), "data": data}, "latest")
             output = bytes.fromhex(str(answer).removeprefix("0x"))
             if not output:
                 raise WrongContract(

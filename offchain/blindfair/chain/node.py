@@ -3,6 +3,7 @@
 Whether an answer is true is not judged here, only that it is one. How requests travel is in `provider`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from blindfair.chain.provider import PATIENCE, NodeProvider
 from blindfair.chain.quorum import QuorumProvider
 from blindfair.chain.reverts import revert_of
 from blindfair.protocol.errors import BlindfairError, InvalidOption, NodeFailure
+
+_QUANTITY = re.compile("0[xX][0-9a-fA-F]{1,64}")
 
 _NO_SUCH_METHOD = -32601
 """JSON-RPC 2.0."""
@@ -72,9 +75,13 @@ def request(web3: Web3, method: str, *params: Any) -> Any:
 
 
 def number_of(answer: Any) -> int:
-    """The number that a raw result is. Use inside `asking`."""
+    """The number that a raw result is. Raises ValueError for anything else. Use inside `asking`."""
+    if isinstance(answer, str) and _QUANTITY.fullmatch(answer):
+        return int(answer, 16)
     # The embedded chain answers some of them as numbers.
-    return int(answer, 16) if isinstance(answer, str) else int(answer)
+    if isinstance(answer, int) and not isinstance(answer, bool) and answer >= 0:
+        return answer
+    raise ValueError("not a quantity")
 
 
 def several(*rpc_urls: str) -> str:

@@ -96,7 +96,7 @@ def restore(
     output.lines.item("restored", f"{directory}: {files} of {about.account}, {about.entries:,} journal entries")
     role = settings_of(directory).get("role")
     on = {"seller": "seller serve", "buyer": "buyer resume"}.get(str(role), "watch")
-    others = ", with its other options as before" if on == "watch" else ""
+    others = "" if on == "buyer resume" else ", with its other options as before"
     output.lines.item("first", "make sure that no other program of this account runs, on any machine")
     output.lines.item("next", again("doctor", directory, None))
     output.lines.item("then", again(on, directory, None) + others)

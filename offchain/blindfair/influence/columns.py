@@ -6,6 +6,7 @@ Not here: the file (`csv_file`), how a column was read (`reading`), and how cell
 import difflib
 import math
 import re
+import unicodedata
 from collections.abc import Collection, Sequence
 
 from blindfair.influence.spelling import option, shown
@@ -66,9 +67,18 @@ def spelling_hint(keyword: str, name: str, columns: Sequence[str]) -> str:
     >>> spelling_hint("label", "Censs", ["age", "cens"])
     "check the spelling of `label`; is it 'cens'?"
     """
-    folded = {column.casefold(): column for column in columns}
-    alike = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return f"check the spelling of `{keyword}`; is it {shown(folded[alike[0]])}?" if alike else ""
+    folded = {_folded(column): column for column in columns}
+    alike = difflib.get_close_matches(_folded(name), folded, n=1, cutoff=0.75)
+    if not alike:
+        return ""
+    found = folded[alike[0]]
+    # Characters of several alphabets look the same.
+    same = name.isascii() and found.isascii()
+    return f"check the spelling of `{keyword}`; is it {shown(found) if same else ascii(found)}?"
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def is_missing(text: str) -> bool:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from trade import BUYER_POLICY, SELLER_POLICY, HandValuer, World, listing_spec, make_parties, offered_records
@@ -11,9 +12,11 @@ from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.policy import BuyerPolicy, SellerPolicy
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
+from blindfair.agents.store.directory import DirectoryLock
 from blindfair.agents.store.journal import VERSION
 from blindfair.protocol.errors import (
     BlindfairError,
+    CannotWrite,
     InsecureStore,
     InvalidOption,
     JournalDamaged,
@@ -35,6 +38,23 @@ def test_two_agents_never_work_in_one_directory(beside: Callable[[str], World]) 
         new_seller(world)
     seller.close()
     new_seller(world).close()
+
+
+def test_a_lock_that_is_something_else_is_named_and_left_alone(tmp_path: Path) -> None:
+    precious, home = tmp_path / "precious", tmp_path / "home"
+    precious.write_text("of somebody")
+    for spoil in (lambda lock: lock.symlink_to(precious), os.mkfifo, os.mkdir):
+        lock = home / "lock"
+        home.mkdir(mode=0o700)
+        spoil(lock)
+        with pytest.raises(CannotWrite, match="lock"):
+            DirectoryLock(home)
+        lock.rmdir() if lock.is_dir() else lock.unlink()
+        home.rmdir()
+    home.mkdir(mode=0o700)
+    (home / "lock").write_text("of somebody")
+    DirectoryLock(home).release()
+    assert precious.read_text() == (home / "lock").read_text() == "of somebody"
 
 
 def test_a_journal_of_another_version_is_refused_and_nothing_is_held(beside: Callable[[str], World]) -> None:

@@ -125,7 +125,9 @@ class DirectoryLock:
         """Raises StoreInUse, InsecureStore, and CannotWrite (also for a path that is too long for a journal)."""
         check_path(directory / "journal.sqlite")
         try:
-            descriptor = os.open(private_directory(directory) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            # Nothing is followed, waited for or written: what is called `lock` there may be anybody's.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(private_directory(directory) / "lock", flags, 0o600)
         except OSError as error:
             raise CannotWrite(
                 f"The lock in {directory} cannot be written",
@@ -133,22 +135,17 @@ class DirectoryLock:
                 found=error.strerror,
                 hint="look at the disk's space and the permissions; nothing was changed",
             ) from error
-        self._file = os.fdopen(descriptor, "r+", encoding="ascii", errors="replace")
+        self._file = os.fdopen(descriptor, "wb", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            with self._file:
-                holder = self._file.read(20)
+            self._file.close()
             raise StoreInUse(
                 f"Another process works in {directory}",
                 expected="one process in a directory",
-                found=f"its lock is held by process {holder}" if holder.isdecimal() else "its lock is held",
-                hint="wait for it to end, or name another directory; its status command works meanwhile",
+                found="its lock is held",
+                hint="wait for it to end, or end it; commands that only look, as those for the status, work meanwhile",
             ) from error
-        # For people alone: a disk that is full keeps nobody from working.
-        with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, str(os.getpid()).encode())
 
     def release(self) -> None:
         """Let others work in the directory."""

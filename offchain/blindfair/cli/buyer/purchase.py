@@ -70,7 +70,7 @@ def show_scores(
         if any(_is_number(each) for readings in own.values() for each in readings):
             screen.lines.item(
                 "",
-                "where the listing calls a column a code, it is read as categories, whatever is said above",
+                "columns that the listing marks as codes are read as categories",
                 style="dim",
             )
         try:

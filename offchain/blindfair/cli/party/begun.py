@@ -42,12 +42,20 @@ def read_begun(directory: Path, role: str) -> Any:
     try:
         found = json_value(path.read_bytes())
         version, whose = found["version"], found.get("role")
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise FileMissing(
             f"Nothing was begun in {directory}",
             expected=f"the directory of a {role}",
             found=error.strerror,
             hint="begin with blindfair " + ("seller list" if role == "seller" else "buyer evaluate"),
+        ) from error
+    except OSError as error:
+        # Something was begun here: nobody is told to begin anew beside a journal.
+        raise JournalDamaged(
+            f"{path} cannot be read",
+            expected="the settings of a party",
+            found=error.strerror,
+            hint="look at its permissions and the disk, or restore the directory from a backup",
         ) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise damaged(path) from error

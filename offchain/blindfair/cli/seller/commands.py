@@ -283,7 +283,7 @@ def resume(
 ) -> None:
     """Go on until no order is open and all money is home.
 
-    `serve` goes on just so, and stays. Buyers that ask meanwhile are answered.
+    `serve` does the same and keeps running. Buyers that ask meanwhile are answered.
     """
     check_begun(resumed.directory, "seller", or_used=True)
     from blindfair.cli.seller.running import run_serve

@@ -58,23 +58,25 @@ def run_testnet(port: int, directory: Path, deployments: Path, output: Output) -
 
 
 def _taken(directory: Path) -> CannotWrite:
-    """The error for a directory that is there: one whose chain runs is not to be removed."""
-    runs = _is_locked(directory)
+    """The error for a directory that is there. Only that of a chain that has ended may be removed."""
     other = "name another with --directory"
+    if not (directory / "node.log").exists() or (directory / "settings.json").exists():
+        return CannotWrite(
+            f"{directory} is there already",
+            expected="a new directory",
+            found="something else than a practice chain's",
+            hint=other,
+        )
+    runs = _is_locked(directory)
     return CannotWrite(
         f"{directory} is there already",
         expected="a new directory",
-        found="that of a chain that is running"
-        if runs
-        else "one of an earlier chain, which has ended, or something else",
+        found="that of a chain that is running" if runs else "that of a chain that has ended",
         hint=f"{other}; or end that chain first" if runs else f"rm -r {quote(str(directory))}, or {other}",
     )
 
 
 def _is_locked(directory: Path) -> bool:
-    # A lock is written where none is, and this may be anybody's directory.
-    if not (directory / "lock").exists():
-        return False
     try:
         with DirectoryLock(directory):
             return False
