@@ -385,7 +385,7 @@ def test_an_absurd_price_of_gas_is_not_paid(hardhat: HardhatNetwork, tip: int) -
             return rpc(request, hex(tip))
         return forward(hardhat.url, request)
 
-    with bad_node(answer) as node, pytest.raises(NodeFailure, match="too high|nonsense to the price of gas"):
+    with bad_node(answer) as node, pytest.raises(NodeFailure, match=r"too high|nonsense to the price of gas"):
         sender_through(node.url, party).prepare(exchange.deposit(ETHER, DEPOSIT))
 
 
