@@ -16,7 +16,7 @@ SLOW = (
     "cli/test_text_tutorial.py",
     "cli/test_text_demo.py",
     "cli/test_killed_demo.py",
-    "trades/test_killed_trades.py",
+    "buyer/test_text_audit_catches.py",
     "cli/test_scripts.py",
     "cli/test_front_pages.py",
     "cli/test_screen.py",

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,16 +61,26 @@ def words_of(text: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", text)
 
 
+@cache
+def lines() -> list[tuple[str, str, str]]:
+    """Every path and every line: where it is, as it is, and as words."""
+    found = []
+    for path in texts():
+        place = str(path.relative_to(ROOT))
+        found.append((place, "", words_of(place.replace("/", " ").replace(".", " "))))
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            found.append((f"{place}:{number}", line, words_of(line)))
+    return found
+
+
 @pytest.mark.parametrize("retired", RETIRED)
 def test_a_retired_word_is_not_used(retired: str) -> None:
     pattern, kept = re.compile(rf"(?<![\w-]){retired}(?![\w-])", re.IGNORECASE), KEPT.get(retired)
-    found = []
-    for path in texts():
-        if pattern.search(words_of(str(path.relative_to(ROOT)).replace("/", " ").replace(".", " "))):
-            found.append(str(path.relative_to(ROOT)))
-        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-            if pattern.search(words_of(line)) and not (kept and re.search(kept, line)):
-                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
+    found = [
+        f"{place}: {line.strip()[:100]}"
+        for place, line, words in lines()
+        if pattern.search(words) and not (kept and re.search(kept, line))
+    ]
     assert found == [], f"say {RETIRED[retired]}"
 
 

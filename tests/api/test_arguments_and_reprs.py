@@ -90,6 +90,7 @@ def test_what_a_notebook_shows_holds_no_record(market: bf.LocalMarket) -> None:
     assert all(len(text) < 200 for text in shown)
 
 
+@pytest.mark.deep
 def test_what_a_purchase_returns_is_a_line_without_query_scores_or_selection(market: bf.LocalMarket) -> None:
     buyer = market.buyer(market.sell(listing(bits=4)), purchase(fee="1", audit_rows=2))
     choice = buyer.evaluate()

@@ -112,6 +112,7 @@ def test_a_backup_comes_back_as_it_was_and_says_that_it_is_a_copy(made: Made, tm
     journal.close()
 
 
+@pytest.mark.deep
 def test_standard_tools_open_a_backup_without_this_program(made: Made, tmp_path: Path) -> None:
     """As the module's head says: tar, age with the password, age with the identity, tar."""
     target = made.file
@@ -188,6 +189,7 @@ while True:
 """
 
 
+@pytest.mark.deep
 def test_a_list_of_what_is_done_names_nothing_that_the_backup_lacks(home: Path) -> None:
     """Else a buyer that is restored takes a segment for checked that it does not have, and pays."""
     (folder := home / "deliveries" / "whole").mkdir(parents=True)

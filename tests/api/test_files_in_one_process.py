@@ -34,6 +34,7 @@ PAGE = (ROOT / "docs" / "how-to" / "sell-files.md").read_text(encoding="utf-8")
 TERMS: dict[str, Any] = {"label": "sick", "price_per_record": "0.001", "licence": "any", "consent": "given", "bits": 3}
 
 
+@pytest.mark.deep
 def test_the_page_s_program_trades_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (program,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)

@@ -31,6 +31,7 @@ from blindfair.influence.text.applying import linear_layers
 from blindfair.influence.text.base_files import SentBase
 from blindfair.influence.text.fine_tuning import blank_head
 from blindfair.protocol.errors import BlindfairError, FileMissing, InvalidOption, MessageTooLarge, UnusableModel
+from deep import deep
 
 LAYER = "transformer.h.0.attn.c_attn.weight"
 
@@ -46,6 +47,7 @@ def mine(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tuned(base, tmp_path_factory.mktemp("tuned") / "model", tuned(base))
 
 
+@pytest.mark.deep
 def test_texts_are_scored_by_the_buyers_own_model_and_the_buyer_is_told_first(
     base: Path, mine: Path, tmp_path: Path
 ) -> None:
@@ -57,7 +59,8 @@ def test_texts_are_scored_by_the_buyers_own_model_and_the_buyer_is_told_first(
     assert sent == {"kind": "tensors", "tensors": sorted(f"{name}.weight" for name in layers)}
 
 
-@pytest.mark.parametrize("with_head", [True, pytest.param(False, marks=pytest.mark.deep)])
+@pytest.mark.deep
+@pytest.mark.parametrize("with_head", [True, *deep(False)])
 def test_a_classifier_comes_with_its_head_or_without(with_head: bool, tmp_path: Path) -> None:
     folder = write(build("bert"), tmp_path / "bert")
     found = tuned_classifier(folder)

@@ -31,6 +31,7 @@ def test_each_block_stands_in_an_example(block: str) -> None:
     assert any(lines in example for example in EXAMPLES)
 
 
+@pytest.mark.deep
 def test_the_blocks_run_as_pasted_in_the_order_of_the_page() -> None:
     names: dict[str, Any] = {}
     exec(compile("\n".join(BLOCKS), "call-from-python.md", "exec"), names)  # noqa: S102

@@ -38,6 +38,7 @@ def listing(held: Path, **options: Any) -> PreparedListing:
     )  # fmt: skip
 
 
+@pytest.mark.deep
 def test_a_buyers_base_model_travels_where_the_listing_takes_any(held: Path, mine: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     with LocalMarket(tmp_path / "market", on_event=events.append) as market:

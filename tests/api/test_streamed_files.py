@@ -73,6 +73,7 @@ def test_sizes_and_times_that_a_kill_left_are_removed(offer: Path, tmp_path: Pat
     assert not (tmp_path / "seller" / STATES).exists()
 
 
+@pytest.mark.deep
 def test_streamed_files_are_traded_without_their_folder_and_come_out_as_they_were(offer: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.csv"
     rows = [line.split(",") for line in offer.read_text().splitlines()]

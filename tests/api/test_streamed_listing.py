@@ -40,6 +40,7 @@ def listed(path: Path, directory: Path, **options: Any) -> PreparedListing:
     return bf.make_listing(path, stream_to=directory, **{"label": "sick", **TERMS, **options})
 
 
+@pytest.mark.deep
 def test_a_streamed_table_is_traded_from_the_directory_that_it_was_written_to(tmp_path: Path) -> None:
     offer, own = made(tmp_path / "offer.csv", range(300)), made(tmp_path / "own.csv", range(1000, 1300))
     wanted = bf.make_purchase(own, label="sick", budget="0.3", fee="0.2", audit_rows=5)

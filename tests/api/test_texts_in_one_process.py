@@ -46,6 +46,7 @@ from blindfair.protocol.errors import (
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import ETHER, Secret
 from blindfair.protocol.signing import Domain
+from deep import deep
 
 TEXTS = tiny_bases.texts(60, 1, longest=40)
 OWN = pd.DataFrame({"text": tiny_bases.texts(90, 2, longest=40)})
@@ -74,7 +75,7 @@ def folder_of(texts: list[str], folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", [pytest.param("folder", marks=pytest.mark.deep), "table"])
+@pytest.mark.parametrize("kind", [*deep("folder"), "table"])
 def test_bought_texts_are_what_their_seller_had(kind: str, base: Path, tmp_path: Path) -> None:
     texts = [*TEXTS, *ODD]
     codes = [f"{number:03}" if number % 5 else "NA" for number in range(len(texts))]
@@ -130,6 +131,7 @@ def test_a_buyer_hides_its_query_and_is_told_what_that_costs(base: Path) -> None
         make_purchase(pd.DataFrame({"x": [1.0, 2.0]}), label="x", budget="0.01", show_query=True)
 
 
+@pytest.mark.deep
 def test_texts_with_a_label_are_traded_by_a_classifier(classifier: Path, tmp_path: Path) -> None:
     def labelled(texts: list[str]) -> pd.DataFrame:
         return pd.DataFrame({"text": texts, "kind": ["cat" if "cat" in text else "none" for text in texts]})

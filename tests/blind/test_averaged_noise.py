@@ -80,6 +80,7 @@ def bits_after(replies: Iterator[bytes], rows: NDArray[np.int16]) -> list[float]
     return found
 
 
+@pytest.mark.deep
 def test_a_block_computed_again_tells_more_only_with_fresh_noise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

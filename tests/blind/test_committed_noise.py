@@ -168,6 +168,7 @@ def test_the_same_request_evaluated_again_has_the_same_parts_and_fresh_remainder
         assert ((one + other) / 2).std() == pytest.approx(one.std() / 2**0.5, rel=0.05)
 
 
+@pytest.mark.deep
 def test_memory_and_disk_lay_the_noise_into_the_parts_that_the_buyer_recomputes(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -150,6 +150,7 @@ while True:
 """
 
 
+@pytest.mark.deep
 def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     for wanted in (3, 7):

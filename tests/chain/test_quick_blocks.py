@@ -23,6 +23,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HardhatNetwork]:
         yield HardhatNetwork(url)
 
 
+@pytest.mark.deep
 def test_a_trade_whose_blocks_bear_one_time(quick: HardhatNetwork) -> None:
     trade = new_trade(quick, exchange_on(quick))
     exchange, order = trade.exchange, OrderId(trade.offer.struct_hash())

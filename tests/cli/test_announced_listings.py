@@ -20,6 +20,8 @@ from blindfair.protocol.errors import InsufficientFunds, InvalidOption, ServiceU
 from blindfair.protocol.quantities import ListingId
 from ports import free_port
 
+pytestmark = pytest.mark.deep
+
 
 @dataclass(frozen=True)
 class Market:

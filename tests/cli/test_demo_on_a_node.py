@@ -118,6 +118,7 @@ def test_where_clock_and_money_are_real_the_honest_trade_alone_is_shown(
     assert testnet.exchange.balance(accounts["seller"]) > 10**19
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("given", ["neither", "one", "both the same"])
 def test_without_two_accounts_nothing_is_begun_there(
     given: str, disguised: str, testnet: LocalChain, tmp_path: Path, inside: Inside

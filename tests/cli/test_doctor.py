@@ -108,6 +108,7 @@ def test_every_line_says_ok_and_the_last_run_left_nothing(healthy: Path, testnet
     assert sorted(healthy.rglob("*")) == before
 
 
+@pytest.mark.deep
 def test_the_installed_command_says_the_same(testnet: LocalChain) -> None:
     ended = outside("doctor", "--rpc", testnet.url, "--json", "-")
     found = checks(ended)
@@ -149,6 +150,7 @@ def test_the_machine_is_measured_only_when_that_is_asked_for(
     assert checks(inside("doctor", "--json", "-"))["costs"] == [first, *figures], "it is read from there"
 
 
+@pytest.mark.deep
 def test_a_machine_without_the_kernel_and_without_a_cache_is_measured_too(
     healthy: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -183,6 +183,7 @@ def served(testnet: LocalChain, tmp_path: Path, inside: Inside) -> tuple[Path, l
     return tmp_path, place
 
 
+@pytest.mark.deep
 def test_an_evaluation_is_paid_for_by_command(
     testnet: LocalChain, inside: Inside, served: tuple[Path, list[object]]
 ) -> None:

@@ -10,6 +10,8 @@ from traded_files import table, trade_through_a_kill
 
 from blindfair.protocol.errors import CannotWrite
 
+pytestmark = pytest.mark.deep
+
 
 def test_files_are_exported_to_a_new_folder_alone(testnet: LocalChain, tmp_path: Path, inside: Inside) -> None:
     for name in ("seller", "buyer"):

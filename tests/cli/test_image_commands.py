@@ -30,6 +30,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (40, 6, 6), dtype=np.uint8)
 LABELS = np.arange(40) % 2
 
 
+@pytest.mark.deep
 def test_the_page_s_programs_trade_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}

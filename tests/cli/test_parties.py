@@ -417,6 +417,7 @@ def test_a_directory_in_use(listed: Home) -> None:
         assert listed.inside("seller", "status", "--directory", listed.path / "seller").code == 0
 
 
+@pytest.mark.deep
 def test_a_second_seller_of_one_account_in_one_mail_folder_is_refused(listed: Home) -> None:
     """The two would take each other's messages away. Both are processes, and a kill lets the next one in."""
     second = listed.path / "second"

@@ -21,6 +21,8 @@ from blindfair.cli.buyer.remembered import remember, remembered
 from blindfair.cli.lines import Lines
 from blindfair.protocol.errors import InvalidOption, MalformedFile
 
+pytestmark = pytest.mark.deep
+
 DAMAGED: dict[str, Callable[[Path], Any]] = {
     "a list": lambda path: path.write_text("[]"),
     "no JSON": lambda path: path.write_text('{"listing'),

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from interruptible import interruptible
 
+from deep import deep
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 PROJECT = """[build-system]
@@ -126,6 +128,7 @@ def test_a_second_run_installs_nothing(made: Path, quickly: dict[str, str]) -> N
     assert done.stderr == ""
 
 
+@pytest.mark.deep
 def test_the_first_testnet_says_that_it_installs_more(made: Path, quickly: dict[str, str]) -> None:
     first, second = (run_script("testnet", made, environment=quickly) for _ in range(2))
     assert first.stdout == second.stdout == "demo testnet\n", first.stderr
@@ -133,9 +136,8 @@ def test_the_first_testnet_says_that_it_installs_more(made: Path, quickly: dict[
     assert "installing" not in second.stderr
 
 
-@pytest.mark.parametrize(
-    "changed", ["pyproject.toml", pytest.param("offchain/blindfair/blind/native/sums.c", marks=pytest.mark.deep)]
-)
+@pytest.mark.deep
+@pytest.mark.parametrize("changed", ["pyproject.toml", *deep("offchain/blindfair/blind/native/sums.c")])
 def test_a_changed_project_is_installed_again(changed: str, made: Path, quickly: dict[str, str]) -> None:
     """What is compiled, too: with an older kernel everything works, slowly."""
     stamp = made / ".venv" / ".blindfair"
@@ -180,6 +182,7 @@ def test_an_environment_without_pip_gets_one(made: Path) -> None:
     assert len(list((made / ".venv" / "lib").glob("python*/site-packages/pip"))) == 1
 
 
+@pytest.mark.deep
 def test_a_checkout_that_was_moved_gets_another_environment(
     made: Path, tmp_path: Path, quickly: dict[str, str]
 ) -> None:
@@ -201,7 +204,8 @@ def test_an_environment_that_is_linked_is_left_alone(made: Path, tmp_path: Path,
     assert (other / ".venv").is_symlink() and (made / ".venv" / ".blindfair-home").read_text() == str(made)
 
 
-@pytest.mark.parametrize("sent", [pytest.param(signal.SIGINT, marks=pytest.mark.deep), signal.SIGKILL])
+@pytest.mark.deep
+@pytest.mark.parametrize("sent", [*deep(signal.SIGINT), signal.SIGKILL])
 def test_what_was_interrupted_is_made_anew(sent: signal.Signals, made: Path, quickly: dict[str, str]) -> None:
     venv, slow, started = made / ".venv", made / "slow", made / "started"
     (made / "pyproject.toml").write_text(PROJECT + f"# until {sent.name}\n")
@@ -228,6 +232,7 @@ def test_what_was_interrupted_is_made_anew(sent: signal.Signals, made: Path, qui
     assert not (venv / ".blindfair-busy").exists()
 
 
+@pytest.mark.deep
 def test_an_environment_whose_python_is_gone_is_made_anew(made: Path, quickly: dict[str, str]) -> None:
     python = made / ".venv" / "bin" / "python"
     python.unlink()

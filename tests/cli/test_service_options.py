@@ -167,6 +167,7 @@ class TestAServiceThatWasStartedOnce:
         assert service["ok"] and url in service["found"]
 
 
+@pytest.mark.deep
 def test_a_service_that_was_moved_is_named_again(pair: Pair, url: str) -> None:
     """After the test above: the directory has begun."""
     assert pair.settings("buyer")["at"] != url

@@ -49,6 +49,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
         world.close()
 
 
+@pytest.mark.deep
 def test_the_whole_price_is_paid_in_three_orders(small: Small) -> None:
     trade, honest, receipt, _ = small
     records = len(honest.bought)

@@ -95,6 +95,7 @@ def test_two_programs_trade_through_a_bucket(home: Path, testnet: LocalChain, bu
     assert [(check["check"], check["ok"]) for check in checks] == [("mail", True)]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("mail", "code"),
     [

@@ -9,6 +9,8 @@ from blindfair.chain.deployment import CodeHash, Deployment
 from blindfair.protocol.errors import CannotWrite, FileMissing, InvalidListing, InvalidOption, TooLarge
 from blindfair.protocol.quantities import Address, BlockNumber
 
+pytestmark = pytest.mark.deep
+
 ROWS = "".join(f"{n}.25,{n * 37 % 101},{'yn'[n % 2]}\n" for n in range(3000))
 
 

@@ -146,6 +146,7 @@ def completed(*words: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.deep
 def test_a_shell_completes_commands_and_options() -> None:
     assert completed("blindfair", "se") == ["seller"]
     assert completed("blindfair", "seller", "wi") == ["withdraw"]
@@ -153,6 +154,7 @@ def test_a_shell_completes_commands_and_options() -> None:
     assert completed("blindfair", "demo", "--qu") == ["--quiet"]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_for_each_shell_is_shown(shell: str) -> None:
     asked = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}

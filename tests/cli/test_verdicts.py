@@ -191,6 +191,7 @@ def test_gains_are_paired_or_the_seeds_would_hide_them() -> None:
     assert measured.curve("by_score").std() > 0.03
 
 
+@pytest.mark.deep
 def test_digits_bought_by_score_do_not_spoil_the_model_as_random_ones_do(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -143,6 +143,7 @@ def test_the_purchase_of_the_page_is_that_of_the_tutorial() -> None:
     assert commands()["blindfair buyer evaluate"] == [*evaluate, "--watch-packages", "packages"]
 
 
+@pytest.mark.deep
 def test_the_page_is_followed_and_the_money_comes_back(cheated: Cheated, inside: Inside) -> None:
     assert [*commands()] == [
         "mkdir", "blindfair buyer evaluate", "blindfair buyer watch-package", "blindfair account create",
@@ -221,6 +222,7 @@ def test_a_ceiling_and_an_empty_account_are_told_at_the_start_and_end_the_comman
     assert cheated.chain.exchange.balance(watcher) == GRANT
 
 
+@pytest.mark.deep
 def test_a_price_of_gas_above_the_most_is_told_at_the_start_and_nothing_is_sent(
     cheated: Cheated, inside: Inside
 ) -> None:
@@ -322,6 +324,7 @@ def test_what_cannot_be_watched_is_said(cheated: Cheated, inside: Inside) -> Non
     assert inside(*words, "--package", "none.watch", *ONCE).code == FileMissing.exit_code
 
 
+@pytest.mark.deep
 def test_a_folder_that_others_write_into_needs_the_accounts_that_are_served(cheated: Cheated, inside: Inside) -> None:
     """Else whoever writes there makes the watcher pay the gas of orders of its own."""
     cheated.watcher()

@@ -37,6 +37,7 @@ def test_the_documented_gas_is_the_gas(worlds: dict[str, World]) -> None:
     assert {row: pytest.approx(gas, rel=0.01) for row, gas in rows.items()} == documented()
 
 
+@pytest.mark.deep
 def test_no_cost_grows_beyond_its_limit(worlds: dict[str, World]) -> None:
     found = figures(worlds["ether"], worlds["token"])
     assert found.keys() == LIMITS.keys()

@@ -5,7 +5,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from served import Person, is_alive, serving
+
+pytestmark = pytest.mark.deep
 
 SECONDS = 12.0
 SOURCES = [f"127.0.2.{number}" for number in range(1, 9)]

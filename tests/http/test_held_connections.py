@@ -10,6 +10,8 @@ from served import Person, Served, is_alive, serving
 
 from blindfair.http.limits import ServiceLimits
 
+pytestmark = pytest.mark.deep
+
 NOBODYS = b"PUT /v1/messages/" + b"0" * 64 + b" HTTP/1.1\r\nHost: x\r\n"
 
 

@@ -90,6 +90,7 @@ def test_a_proof_for_another_service_is_of_no_use_here(served: Served) -> None:
     assert answer.problem["expected"] == served.service.url
 
 
+@pytest.mark.deep
 def test_a_challenge_is_soon_too_old(tmp_path: Path) -> None:
     with serving(tmp_path, challenge_seconds=1) as served:
         nonce, expires = served.challenge(BUYER.address)
@@ -351,6 +352,7 @@ def test_an_account_that_asks_too_much_is_refused_and_others_are_not(strict: Ser
     assert strict.ask("GET", "/v1/mailbox", {"Authorization": f"Bearer {tokens[1]}"}).status == 200
 
 
+@pytest.mark.deep
 def test_checks_of_signatures_are_rationed(strict: Served) -> None:
     answers = [strict.ask("POST", "/v1/session", body=strict.proof(BUYER, "00" * 32, 0)) for _ in range(12)]
     assert [answer.status for answer in answers].count(401) <= 6
@@ -477,6 +479,7 @@ def test_who_asks_is_what_a_named_proxy_says_and_nobody_else(tmp_path: Path) -> 
             assert others == [200] * 5 + [429] * 5
 
 
+@pytest.mark.deep
 def test_a_named_proxy_has_the_connections_of_many_clients(tmp_path: Path) -> None:
     """Else those that a few clients hold through it would be all that there are for anybody."""
     with serving(tmp_path, proxy="127.0.0.1", connections_of_address=2, connections=20) as served:
@@ -499,6 +502,7 @@ def test_a_named_proxy_has_the_connections_of_many_clients(tmp_path: Path) -> No
             line.close()
 
 
+@pytest.mark.deep
 def test_the_path_of_a_public_url_may_come_through_or_not(tmp_path: Path) -> None:
     with serving(tmp_path, public_url="https://data.example/blind/fair/") as served:
         for path in ("/v1/info", "/blind/fair/v1/info"):

@@ -224,6 +224,7 @@ def test_over_tls_a_certificate_is_for_the_name_and_trusted(tmp_path: Path, monk
             check_service(service.url.replace("https", "http"), DOMAIN)
 
 
+@pytest.mark.deep
 def test_handshakes_that_do_not_end_are_counted_as_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with over_tls(tmp_path, "127.0.0.1") as service:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "127.0.0.1.pem"))

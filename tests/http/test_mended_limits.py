@@ -21,6 +21,8 @@ from blindfair.http.wire import PENDING_SHOWN
 from blindfair.protocol.errors import ServiceUnreachable
 from blindfair.protocol.quantities import Address
 
+pytestmark = pytest.mark.deep
+
 BUYER = Person()
 
 

@@ -9,6 +9,8 @@ from test_hostile_services import certificate, over_tls
 
 from blindfair.protocol.errors import InvalidOption
 
+pytestmark = pytest.mark.deep
+
 
 def shown(url: str, until_not: str = "", seconds: float = 60) -> str:
     """The certificate that a service shows, once it is not `until_not`; a connection that is cut is tried again."""

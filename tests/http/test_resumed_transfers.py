@@ -21,6 +21,7 @@ from blindfair.http.client import HttpTransport
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.service import HttpService, ServiceOptions
 from blindfair.protocol.errors import StateError
+from deep import deep
 from ports import free_port
 
 LARGE = 24 * 2**20
@@ -102,7 +103,7 @@ def counted(line: Line, action: Callable[[], object]) -> tuple[int, int]:
     return line.proxy.sent - sent, line.proxy.fetched - fetched
 
 
-EVERY = pytest.mark.parametrize("step", [23, pytest.param(1, marks=pytest.mark.deep)], ids=["some bytes", "every byte"])
+EVERY = pytest.mark.parametrize("step", [23, *deep(1)], ids=["some bytes", "every byte"])
 
 
 @EVERY
@@ -151,6 +152,7 @@ def test_a_short_message_in_arrives_wherever_the_line_is_cut(line: Line, hasty: 
     assert size == 101
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("seed", "resets"), [(1, False), (2, True)])
 def test_a_long_message_over_a_line_that_is_cut_anywhere_is_not_sent_again(
     line: Line, hasty: None, seed: int, resets: bool
@@ -181,6 +183,7 @@ def test_a_long_message_over_a_line_that_is_cut_anywhere_is_not_sent_again(
     assert line.proxy.fetched - fetched < LARGE + (line.proxy.cuts - cuts) * (4 * 2**20 if resets else 256 * 1024)
 
 
+@pytest.mark.deep
 def test_a_buyer_that_is_started_again_goes_on_with_both_ways(line: Line, hasty: None) -> None:
     message, back = line.buyer.sealed(LARGE), b"B" + os.urandom(LARGE)
     line.proxy.resets = False
@@ -230,6 +233,7 @@ def test_a_service_that_is_killed_again_and_again_loses_nothing(line: Line) -> N
     assert len(set(kills)) >= 4
 
 
+@pytest.mark.deep
 def test_the_same_message_again_is_the_same_as_once(line: Line) -> None:
     client, message = line.client(), line.buyer.sealed(3000)
     client.send(line.seller.address, message)

@@ -9,6 +9,7 @@ import pytest
 from served import Served
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("is_told", [True, False], ids=["once it serves", "before it knows what to serve"])
 def test_a_seller_that_is_killed_meanwhile_leaves_no_traceback(served: Served, is_told: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -93,6 +93,7 @@ def test_a_corrupted_chunk_is_proven_over_http_as_well(over_http: HttpWorld) -> 
     parties.close()
 
 
+@pytest.mark.deep
 def test_a_buyer_with_an_open_order_takes_its_money_back_while_the_service_is_gone(over_http: HttpWorld) -> None:
     parties = make_parties(over_http)
     parties.run(until=parties.paid)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from blindfair.influence.table import Table, read_table
@@ -18,6 +19,8 @@ from blindfair.pricing.utility import scenario_schema
 from blindfair.pricing.valuation import EXACT, prepare_valuation
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.quantities import Wei
+
+pytestmark = pytest.mark.deep
 
 
 def digests(table: Table) -> str:

@@ -257,6 +257,7 @@ def test_a_claim_made_through_noise_is_held_less_strictly_against_opened_labels(
     check_opened_labels(opened, 0.9, right, wrong, claim_noise=400.0)
 
 
+@pytest.mark.deep
 def test_a_purchase_through_four_bits_beats_random(trial: Table) -> None:
     measured = measure_utility(trial, seeds=range(4), categorical=("arms",), bits=FEW)
     assert measured.curve("by_score").mean() > measured.curve("at_random").mean() + 0.004

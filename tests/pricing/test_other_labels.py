@@ -104,6 +104,7 @@ def test_several_wrong_scores_weigh_as_much_as_one() -> None:
     assert drawn.scores.tolist() == [3.0, 0.0, 7.0, 4.0, 11.0, 8.0]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_blind_evaluation_decrypts_to_the_scores_in_the_clear(kind: LabelKind) -> None:
     made = prepared(kind, bits=EXACT)

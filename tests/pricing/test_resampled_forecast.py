@@ -54,6 +54,7 @@ def forecast(own: ResampledBasis, bought: Examples, clean: float, seed: int = 4)
     return resampled_forecast(own, scores, np.full(len(scores), clean), np.random.default_rng(seed))
 
 
+@pytest.mark.deep
 def test_right_labels_are_worth_more_than_wrong_ones_and_many_more_than_few() -> None:
     own, bought = buyer(), examples(300, 3)
     wrong = bought[0], (bought[1] + 1) % CLASSES
@@ -100,6 +101,7 @@ def test_a_forecast_that_was_stored_before_there_were_units_is_still_read() -> N
     assert GainForecast.from_numbers(old) == one
 
 
+@pytest.mark.deep
 def test_more_records_than_a_round_takes_still_weigh_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     own, bought = buyer(), examples(250, 3)
     whole = forecast(own, bought, 1.0)

@@ -102,6 +102,7 @@ def test_labels_that_cannot_be_divided_or_listed_are_refused(values: list[Cell],
         make_scenario(made(values), 0, label_kind=kind)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("kind", "measure"),
     [(LabelKind.CLASSES, "accuracy"), (LabelKind.NUMBER, "r2"), (LabelKind.COUNT, "d2")],

@@ -44,6 +44,7 @@ def test_the_scores_know_the_flipped_labels_and_the_purchase_holds_fewer_of_them
     assert block["bad_share_estimated"] == pytest.approx(0.3, abs=0.08)
 
 
+@pytest.mark.deep
 def test_in_a_clean_offer_the_purchase_is_no_worse_than_at_random(trial: Table) -> None:
     clean = measure_utility(trial, seeds=range(4), flip_share=0, duplicate_share=0, categorical=("arms",))
     gain = clean.curve("by_score") - clean.curve("at_random")
@@ -64,6 +65,7 @@ def test_the_model_before_is_the_buyers_own_on_a_test_set_it_never_saw(troubled:
     assert troubled.outcomes[0].before == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.deep
 def test_copies_do_not_count_as_an_excess_of_records_like_them(trial: Table) -> None:
     """Where scores are exact: copies have equal ones there, and one of each is judged."""
     few, many = (
@@ -73,6 +75,7 @@ def test_copies_do_not_count_as_an_excess_of_records_like_them(trial: Table) -> 
     np.testing.assert_array_equal(many.curve("flipped_label_auc"), few.curve("flipped_label_auc"))
 
 
+@pytest.mark.deep
 def test_more_shares_do_not_change_the_first_and_the_same_run_gives_the_same_numbers(trial: Table) -> None:
     one = measure_utility(trial, seeds=(3, 4), shares=(0.1,))
     two = measure_utility(trial, seeds=(3, 4), shares=(0.1, 0.2))

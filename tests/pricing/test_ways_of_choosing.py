@@ -14,6 +14,8 @@ from blindfair.pricing.utility import PLAIN_MODULUS, SHARE, retrained_quality, s
 from blindfair.pricing.valuation import EXACT, prepare_valuation
 from blindfair.protocol.quantities import Wei
 
+pytestmark = pytest.mark.deep
+
 SEEDS = range(4)
 DRAWS = 3
 

@@ -45,6 +45,7 @@ def test_where_every_record_looks_good_only_as_many_bad_ones_are_excluded_as_the
     assert [warning for warning in worth.warnings if "%, at least 99%)" in warning], worth.warnings
 
 
+@pytest.mark.deep
 def test_in_a_clean_offer_random_is_said_to_be_as_good() -> None:
     worth = assessed(0.0)
     assert worth.clean_share_high >= 0.95
@@ -52,6 +53,7 @@ def test_in_a_clean_offer_random_is_said_to_be_as_good() -> None:
     assert worth.advises_buying
 
 
+@pytest.mark.deep
 def test_of_an_offer_with_much_bad_it_is_said_that_it_rarely_helps() -> None:
     for bad in (0.45, 0.7):
         (warning,) = (warning for warning in assessed(bad).warnings if "Much of the offer seems bad" in warning)
@@ -114,6 +116,7 @@ def test_an_offer_of_one_class_is_warned_of() -> None:
         assert any("one class alone (0.0%" in warning for warning in worth.warnings) == warned
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("sided", [True, False])
 def test_labels_that_please_too_well_are_warned_of_with_both_numbers(sided: bool) -> None:
     rng = np.random.default_rng(0)

@@ -69,6 +69,7 @@ def test_the_gini_coefficient_is_that_of_all_pairs() -> None:
     assert gini(np.zeros(4)) == 0.0
 
 
+@pytest.mark.deep
 def test_a_power_law_is_found_and_other_tails_are_refused() -> None:
     rng = np.random.default_rng(0)
     true = fit_tail((1 - rng.random(1500)) ** (-1 / 1.5), rng, 100)
@@ -80,6 +81,7 @@ def test_a_power_law_is_found_and_other_tails_are_refused() -> None:
     assert fit_tail(-np.ones(100), rng) is None and fit_tail(np.ones(50), rng) is None
 
 
+@pytest.mark.deep
 def test_a_market_divides_documents_and_bad_sellers_sell_what_they_are_called(
     base: BaseModel, documents: tuple[CorpusDocument, ...]
 ) -> None:

@@ -53,6 +53,7 @@ def arms(document: Document) -> dict[str, dict[str, float]]:
     return json.loads(json.dumps(document["arms"]))  # type: ignore[no-any-return]
 
 
+@pytest.mark.deep
 def test_a_cell_is_the_same_every_time(found: Document) -> None:
     assert json.dumps(run_few_bits(CELL)) == json.dumps(found)
 

@@ -9,6 +9,8 @@ from blindfair.studies import hospitals, hospitals_report
 from blindfair.studies.hospitals import MARKETS, TABLES, Market, make_hospitals, run_table
 from blindfair.studies.hospitals_report import write_hospitals
 
+pytestmark = pytest.mark.deep
+
 
 def test_there_are_as_many_sellers_as_promised_and_no_record_is_in_two_places() -> None:
     assert sum(market.sellers for market in MARKETS.values()) >= 24

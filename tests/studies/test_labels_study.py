@@ -8,9 +8,10 @@ import pytest
 from blindfair.pricing.learners import CnnLearner
 from blindfair.studies import labels
 from blindfair.studies.labels import DATA, TABLES, WRONG_SHARE, run, write_labels
+from deep import deep
 
 
-@pytest.mark.parametrize("name", ["wine", "diabetes", "visits", pytest.param("images", marks=pytest.mark.deep)])
+@pytest.mark.parametrize("name", ["wine", "diabetes", "visits", *deep("images")])
 def test_a_seed_gives_the_same_outcome_again(name: str) -> None:
     data = DATA[name]()
     one = run(data, 3)
@@ -37,6 +38,7 @@ def test_images_are_scored_and_judged_by_networks() -> None:
     assert "images" not in TABLES and set(TABLES) < set(DATA)
 
 
+@pytest.mark.deep
 def test_the_page_has_a_line_for_each_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = {name: DATA[name] for name in ("wine", "diabetes")}
     monkeypatch.setattr(labels, "DATA", few)

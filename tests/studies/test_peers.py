@@ -231,6 +231,7 @@ def test_curvature_predicts_retraining_and_the_displacement_finds_wrong_labels(d
     assert offer["random"] < offer[DISPLACEMENT]["trust"]
 
 
+@pytest.mark.deep
 def test_the_report_says_where_we_are_behind(documents: list[Document], tmp_path: Path) -> None:
     better = json.loads(json.dumps(documents))
     better[0]["a peer, 0.01"] = {"each": 0.99, "total": 0.1, "told_apart": None, "seconds": 0.1}

@@ -91,6 +91,7 @@ def test_the_committed_page_is_made_of_the_committed_document() -> None:
     assert (PAGES / "texts.md").read_text(encoding="utf-8") == page(found)
 
 
+@pytest.mark.deep
 def test_labelled_texts_are_wrong_as_often_as_is_said_and_of_no_document_twice(base: BaseModel) -> None:
     documents = [
         CorpusDocument(f"{source}-{number}", source, "", True, prose(source, number))

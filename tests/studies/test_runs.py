@@ -58,6 +58,7 @@ def test_a_cell_says_what_every_method_bought(found: Document) -> None:
     assert "trust, copies kept" in methods and float(str(found["told_apart"])) > 0.9
 
 
+@pytest.mark.deep
 def test_networks_are_bought_for_too() -> None:
     document = run_cell(Cell("cancer", "softmax", Regime.WRONG_30, BuyerSize.SMALL, 0))
     assert document["judge"] == "AUC" and document["shares"] == list(NETWORK_SHARES)
@@ -169,6 +170,7 @@ def documents(found: Document) -> list[Document]:
     ]
 
 
+@pytest.mark.deep
 def test_the_report_is_a_function_of_the_results(documents: list[Document], tmp_path: Path) -> None:
     again = [json.loads(json.dumps(document)) for document in documents]
     for place, source in (("one", documents), ("two", again)):

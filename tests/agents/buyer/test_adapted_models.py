@@ -29,6 +29,7 @@ from blindfair.influence.text.applying import linear_layers
 from blindfair.influence.text.fine_tuning import fine_tune
 from blindfair.protocol.errors import InvalidOption
 from blindfair.protocol.manifest import Manifest
+from deep import deep
 
 
 @cache
@@ -96,7 +97,8 @@ def valuer(base: BaseModel, adapter: Difference | None) -> TextValuer:
     return TextValuer(base, train, validation, pricing=UNIFORM, seed=0, fine_tuned=adapter)
 
 
-@pytest.mark.parametrize("other", ["another adapter", pytest.param("none", marks=pytest.mark.deep)])
+@pytest.mark.deep
+@pytest.mark.parametrize("other", ["another adapter", *deep("none")])
 def test_an_evaluation_goes_on_with_its_own_adapter_alone(
     other: str, bases: dict[str, BaseModel], tmp_path: Path
 ) -> None:

@@ -22,6 +22,8 @@ from blindfair.cli.output import Output
 from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.quantities import Wei
 
+pytestmark = pytest.mark.deep
+
 HALF = len(SELECTED) // 2
 """What the listing opens free of charge of twenty records, and what may be bought as their sample."""
 

@@ -14,6 +14,8 @@ from trade import PER_RECORD, Parties, World, any_listing_spec, offered_records
 from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol.quantities import Wei
 
+pytestmark = pytest.mark.deep
+
 GROUPS = (1, 4)
 SELECTED = records_of(GROUPS)
 PRICE = Wei(len(SELECTED) * PER_RECORD)

@@ -119,6 +119,7 @@ def test_dishonest_noise_is_caught_as_often_as_the_protocol_says(
     assert caught >= binom.ppf(0.0005, AUDITS, 1 - (1 - share) ** AUDITED)
 
 
+@pytest.mark.deep
 def test_in_a_bought_sample_it_costs_the_buyer_the_sample(world: World) -> None:
     parties = buying(world, seller_type=DrawnAgain)
     assert isinstance(parties.seller, DishonestNoise)
@@ -128,6 +129,7 @@ def test_in_a_bought_sample_it_costs_the_buyer_the_sample(world: World) -> None:
     assert only_the_sample_was_bought(parties)
 
 
+@pytest.mark.deep
 def test_delivered_records_with_other_noise_are_told_by_their_numbers(world: World) -> None:
     parties: Parties = make_parties(
         world, seller_type=NeighboursNoise, buyer_policy=replace(BUYER_POLICY, audit_rows=1)

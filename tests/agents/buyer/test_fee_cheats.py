@@ -33,6 +33,7 @@ from blindfair.protocol.messages import PricedReply, Refusal, Reply, Request, re
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.priced_reply import encrypt_reply, reply_dataset
 from blindfair.protocol.quantities import DeliveryKey, Digest, Seconds, Timestamp
+from deep import deep
 
 
 def fee_state(parties: Parties) -> OrderState:
@@ -86,6 +87,7 @@ def test_a_wrong_chunk_of_the_reply_is_proven_and_the_fee_comes_back(world: Worl
     assert spent_budget(parties.seller.journal)[:2] == (1, EVALUATION_BITS)
 
 
+@pytest.mark.deep
 def test_a_wrong_chunk_that_is_found_too_late_costs_the_fee_and_no_more(world: World) -> None:
     parties = paying(world, seller_type=CorruptingReplySeller)
     parties.run(lambda: fee_is_paid(parties))
@@ -97,6 +99,7 @@ def test_a_wrong_chunk_that_is_found_too_late_costs_the_fee_and_no_more(world: W
     assert (parties.buyer.directory / "evidence" / "finding.json").exists()
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("how", ["cancelled", "expired"])
 def test_an_offer_that_nobody_accepts_tells_nothing_and_frees_bond_and_bits(world: World, how: str) -> None:
     parties = paying(world)
@@ -116,6 +119,7 @@ def test_an_offer_that_nobody_accepts_tells_nothing_and_frees_bond_and_bits(worl
     assert not parties.seller.wallet.exposed(reveal_call(next(iter(parties.seller.offers))))
 
 
+@pytest.mark.deep
 def test_after_an_offer_that_ran_out_the_same_account_may_ask_and_pay_again(world: World) -> None:
     parties = paying(world)
     until_priced(parties)
@@ -182,7 +186,9 @@ GARBAGE = {
 }
 
 
-@pytest.mark.parametrize("what", GARBAGE)
+@pytest.mark.parametrize(
+    "what", ["no message", "other scores", *deep(*GARBAGE.keys() - {"no message", "other scores"})]
+)
 def test_committed_garbage_costs_the_fee_and_leaves_evidence(world: World, what: str) -> None:
     class GarbageSeller(Seller):
         def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> EncryptedDelivery:

@@ -135,6 +135,7 @@ def test_a_key_that_is_not_the_committed_one_gives_the_fee_back(world: World) ->
     assert parties.deltas() == (FEE_BOND, -FEE_BOND)
 
 
+@pytest.mark.deep
 def test_a_second_offer_for_the_same_reply_is_never_paid(world: World) -> None:
     parties = paying(world)
     until_priced(parties)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pytest
 from cheated import ended as ended_before_payment
 from trade import (
     BUYER_POLICY,
@@ -30,6 +31,8 @@ from blindfair.agents.settlement.ending import Ending
 from blindfair.protocol.parts import sample_price
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.records import Row, encode_row
+
+pytestmark = pytest.mark.deep
 
 SIZE = 5
 ROWS = table()

@@ -100,7 +100,7 @@ def swapped(base: BaseModel, *, weights: bool, folder: Path) -> BaseModel:
     return replace(base, tokenizer=other.tokenizer)
 
 
-@pytest.fixture(params=CHEATS if DEEP else CHEATS[1:3] + CHEATS[5:], ids=lambda cheat: cheat.__name__)
+@pytest.fixture(params=CHEATS if DEEP else (first_window_alone, other_weights), ids=lambda cheat: cheat.__name__)
 def cheated(request: pytest.FixtureRequest, bases: dict[str, BaseModel], tmp_path: Path) -> Iterator[Parties]:
     """Both parties after a reply in which some texts were scored otherwise."""
     base = bases["gpt2"]

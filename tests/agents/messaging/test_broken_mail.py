@@ -38,6 +38,8 @@ from blindfair.protocol.messages import Inquiry
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address, Seconds
 
+pytestmark = pytest.mark.deep
+
 ANN, BOB = Address("0x" + "a" * 40), Address("0x" + "b" * 40)
 
 
@@ -141,7 +143,7 @@ def started(request: pytest.FixtureRequest) -> Callable[[Parties], Parties]:
     return reopened if request.param == "restarted" else lambda parties: parties
 
 
-@pytest.mark.parametrize("what", ["own mailbox", pytest.param("mail folder", marks=pytest.mark.deep)])
+@pytest.mark.parametrize("what", ["own mailbox", "mail folder"])
 @pytest.mark.parametrize("spoil", SPOILT_FOLDERS)
 def test_a_seller_whose_mail_is_broken_reveals_and_claims_in_time(
     at: Callable[[str], World], spoil: Spoil, what: str, started: Callable[[Parties], Parties]
@@ -164,6 +166,7 @@ def test_a_seller_whose_mail_is_broken_reveals_and_claims_in_time(
         assert parties.seller.waiting.reason == text
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("what", ["own mailbox", "mail folder"])
 @pytest.mark.parametrize("spoil", [replaced_by_a_file, replaced_by_a_fifo, replaced_by_a_dangling_link])
 def test_a_buyer_that_starts_with_broken_mail_takes_its_money_back_by_the_clock(
@@ -180,6 +183,7 @@ def test_a_buyer_that_starts_with_broken_mail_takes_its_money_back_by_the_clock(
     assert parties.delta(parties.buyer) == BOND
 
 
+@pytest.mark.deep
 def test_a_buyer_that_starts_with_broken_mail_disputes_in_time(at: Callable[[str], World]) -> None:
     parties = make_parties(at("agreed"), seller_type=CorruptingSeller)
     parties.run(parties.paid)
@@ -193,8 +197,9 @@ def test_a_buyer_that_starts_with_broken_mail_disputes_in_time(at: Callable[[str
     assert parties.delta(parties.buyer) == BOND
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("spoil", SPOILT_FOLDERS)
-@pytest.mark.parametrize("what", ["mail folder", pytest.param("seller's mailbox", marks=pytest.mark.deep)])
+@pytest.mark.parametrize("what", ["mail folder", "seller's mailbox"])
 def test_a_release_that_cannot_be_sent_is_paid_by_the_clock(
     at: Callable[[str], World], spoil: Spoil, what: str
 ) -> None:
@@ -214,6 +219,7 @@ def test_a_release_that_cannot_be_sent_is_paid_by_the_clock(
         assert len(parties.buyer.bought()) > 0
 
 
+@pytest.mark.deep
 def test_mail_that_comes_back_goes_on(at: Callable[[str], World]) -> None:
     """As a disk that is unmounted for a while: nothing is written in its place meanwhile."""
     parties = make_parties(at("requested"))
@@ -312,6 +318,7 @@ def test_a_message_that_cannot_be_removed_is_answered_once(at: Callable[[str], W
     assert [refusal["error"] for refusal in parties.seller.refusals()] == ["UnknownVersion"]
 
 
+@pytest.mark.deep
 def test_a_folder_in_place_of_a_message_that_was_answered_is_left_alone(at: Callable[[str], World]) -> None:
     world = at("requested")
 

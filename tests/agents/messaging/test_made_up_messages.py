@@ -15,6 +15,8 @@ from blindfair.protocol.errors import BlindfairError
 from blindfair.protocol.messages import read
 from blindfair.protocol.messages.envelope import sign_envelope
 
+pytestmark = pytest.mark.deep
+
 STRANGE: tuple[Any, ...] = (
     None, True, 0, -1, 2**53 - 1, 0.5, 1e308, 5e-324, "", "a\nb", "0x", "0x" + "00" * 20, "0x" + "ff" * 32, "9" * 77,
     [], [[]], {}, {"kind": "identity", "k": 1}, [0] * 50, "x" * 600,

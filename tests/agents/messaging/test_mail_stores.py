@@ -26,6 +26,7 @@ from blindfair.protocol.errors import (
     ServiceBusy,
     ServiceUnreachable,
 )
+from deep import deep
 
 fsspec = pytest.importorskip("fsspec")
 pytest.importorskip("s3fs")
@@ -233,7 +234,8 @@ def attempt(work: Callable[[], Any]) -> Any:
     raise AssertionError("it never works")
 
 
-@pytest.mark.parametrize("kind", ["local", pytest.param("s3", marks=pytest.mark.deep)])
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", ["local", *deep("s3")])
 def test_a_sender_that_is_killed_leaves_no_half_of_a_message_that_is_taken(
     kind: str, port: int, tmp_path: Path
 ) -> None:
@@ -263,6 +265,7 @@ def test_a_sender_that_is_killed_leaves_no_half_of_a_message_that_is_taken(
         assert bob.receive(handle) == last and taken
 
 
+@pytest.mark.deep
 def test_a_receiver_that_is_killed_goes_on_where_it_was(port: int, tmp_path: Path) -> None:
     message = b"M" + random.Random(4).randbytes(PIECE + 5000)
     with environment(port):

@@ -11,6 +11,8 @@ from blindfair.agents.store.steps import Step
 from blindfair.protocol.messages import Inquiry, Refusal
 from blindfair.protocol.quantities import Digest, ListingId
 
+pytestmark = pytest.mark.deep
+
 OLD = ListingId(b"\x07" * 32)
 
 

@@ -27,6 +27,8 @@ from blindfair.agents.store.steps import Step, deposit_call
 from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.quantities import Seconds, Wei
 
+pytestmark = pytest.mark.deep
+
 
 def mailbox(world: World, owner: str) -> Path:
     return world.directory / "mail" / owner

@@ -9,6 +9,8 @@ from stores import ANN, Store
 from blindfair.agents.messaging import store_lease
 from blindfair.protocol.errors import StoreInUse
 
+pytestmark = pytest.mark.deep
+
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 

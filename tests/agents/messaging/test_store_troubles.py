@@ -29,6 +29,8 @@ from blindfair.protocol.errors import (
 )
 from blindfair.protocol.quantities import Address
 
+pytestmark = pytest.mark.deep
+
 fsspec = pytest.importorskip("fsspec")
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")

@@ -43,6 +43,7 @@ from blindfair.cli.lines import Lines
 from blindfair.protocol.errors import BudgetExhausted, FeeRequired, FieldMismatch, InvalidOption, OpeningsUsedUp
 from blindfair.protocol.messages import Refusal, Request, read
 from blindfair.protocol.quantities import Address, Digest, Wei
+from deep import deep
 
 RECORDS = 5
 SCORE_BITS = 32 * RECORDS
@@ -140,7 +141,7 @@ def test_what_was_opened_for_one_buyer_is_not_opened_for_the_next(world: World, 
         assert str(budget) not in second.outcome.reason
 
 
-@pytest.mark.parametrize("rows", [AUDITED, AUDITED - 2])
+@pytest.mark.parametrize("rows", [AUDITED, *deep(AUDITED - 2)])
 def test_where_the_free_openings_are_used_up_the_sample_is_bought_instead(world: World, rows: int) -> None:
     """By the same evaluation: the second buyer pays for no other, and its trade ends well.
 
@@ -172,6 +173,7 @@ def opening(seller: Seller, records: int) -> None:
     seller._selections._ledger = replace(ledger, terms=replace(ledger.terms, opened_records=records))
 
 
+@pytest.mark.deep
 def test_a_refused_selection_stays_refused_when_a_copy_of_it_comes(world: World) -> None:
     """Its buyer has made another selection since, whose draw would be seen by the first one's openings."""
     parties = make_parties(world, goods=listing_spec(opened_records=AUDITED))
@@ -305,6 +307,7 @@ def test_an_evaluation_tells_no_more_of_a_record_than_the_listing_states(bits: i
     assert (refused.value.expected, refused.value.found) == ("<= 4", bits)
 
 
+@pytest.mark.deep
 def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) -> None:
     bits = 3 * OFFERED
     goods = listing_spec(record_bits=30, free_bits=bits + AUDITED * 30, disclosed_bits=MUCH)
@@ -322,6 +325,7 @@ def test_the_second_stranger_is_told_the_fee_and_learns_nothing(world: World) ->
     assert spent_budget(parties.seller.journal)[:2] == (1, bits)
 
 
+@pytest.mark.deep
 def test_named_buyers_all_get_an_answer_without_a_fee(world: World) -> None:
     goods = listing_spec(free_bits=0)
     parties = make_parties(world, goods=goods)

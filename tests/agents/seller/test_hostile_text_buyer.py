@@ -191,6 +191,7 @@ def test_a_bad_request_is_refused_before_it_costs_anything(parties: Parties, bas
     assert np.array_equal(rows, rounded(rows_of(bases["gpt2"], HandTextValuer(bases["gpt2"]).projection())).entries)
 
 
+@pytest.mark.deep
 def test_a_model_that_overflows_on_some_texts_is_answered_as_any_other(
     bases: dict[str, BaseModel], tmp_path: Path
 ) -> None:

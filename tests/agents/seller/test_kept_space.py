@@ -31,6 +31,8 @@ from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, RecordIndex, Seconds, Timestamp, Wei
 from blindfair.protocol.sealed_message import MAGIC
 
+pytestmark = pytest.mark.deep
+
 TIGHT = replace(SELLER_POLICY, max_bonds=BOND)
 """A seller that can lock the bonds of one purchase at a time."""
 

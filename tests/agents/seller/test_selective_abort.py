@@ -3,6 +3,7 @@ record is opened for it, and nothing is paid (PROTOCOL 2, 5.6)."""
 
 from dataclasses import replace
 
+import pytest
 from trade import BUYER_POLICY, GRANT, OFFERED, World, listing_spec, make_buyer, make_parties
 
 from blindfair.agents.buyer.buyer import Buyer
@@ -37,6 +38,7 @@ def looks_and_leaves(world: World, seller: object, buyer: Buyer) -> bool:
     return True
 
 
+@pytest.mark.deep
 def test_looking_and_leaving_with_many_accounts_earns_the_free_bits_and_no_record(world: World) -> None:
     parties = make_parties(world, goods=LISTING, buyer_policy=replace(BUYER_POLICY, audit_rows=10))
     thieves = [parties.buyer, *(make_buyer(world, parties.seller, f"thief-{number}") for number in range(1, ACCOUNTS))]

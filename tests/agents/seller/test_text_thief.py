@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from texts import MAX_WINDOWS, WINDOW, HandTextValuer, offered, scoring_of, text_goods, text_parties
 
 from blindfair.influence.projection import Projection, Sides
 from blindfair.influence.text import BaseModel, Difference
 from blindfair.influence.text.windows import PREDICTED
+
+pytestmark = pytest.mark.deep
 
 
 def test_a_row_can_be_the_words_of_its_text(bases: dict[str, BaseModel], tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ def test_a_budget_that_is_just_enough_is_enough(at: Callable[[str], World]) -> N
     assert parties.deltas() == (-PRICE, PRICE)
 
 
+@pytest.mark.deep
 def test_gas_is_kept_for_every_open_offer_and_not_for_one(world: World) -> None:
     parties = make_parties(world)
     other = make_buyer(world, parties.seller, "other")

@@ -33,6 +33,8 @@ from blindfair.pricing.functions import LinearPricing
 from blindfair.protocol.errors import InsufficientFunds
 from blindfair.protocol.quantities import Gas, Wei
 
+pytestmark = pytest.mark.deep
+
 
 def take_all(world: World, agent: Agent) -> None:
     """Leave an account nothing, not even for gas."""

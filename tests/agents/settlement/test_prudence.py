@@ -27,6 +27,8 @@ from blindfair.protocol.errors import InvalidOption, NodeFailure
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address, OrderId, Wei
 
+pytestmark = pytest.mark.deep
+
 # --- the key ---
 
 

@@ -18,6 +18,8 @@ from blindfair.protocol.quantities import Address, OrderId, Seconds, Signature
 from blindfair.protocol.release import sign_release
 from blindfair.protocol.sealed_message import is_sealed_message
 
+pytestmark = pytest.mark.deep
+
 BY_ITSELF = replace(BUYER_POLICY, releases_by_message=False)
 ELSEWHERE = Address("0x" + "e1" * 20)
 

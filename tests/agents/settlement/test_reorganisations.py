@@ -131,8 +131,7 @@ ENDS: dict[Stage, tuple[Ending, tuple[int, int]]] = {
 
 
 ORDINARY: set[tuple[Stage, int, bool]] = {
-    (at_bond, 2, False), (at_accept, 1, False), (at_reveal, 1, True), (at_refund, 2, False),
-    (at_withdrawal, 2, False), (at_dispute, 1, False),
+    (at_bond, 2, False), (at_reveal, 1, True), (at_dispute, 1, False),
 }  # fmt: skip
 """What every run of the tests takes; the rest takes minutes."""
 

@@ -53,6 +53,7 @@ def test_with_a_permit_paying_is_one_transaction(world: World) -> None:
     assert world.exchange.allowance(parties.buyer.address, token) == 0
 
 
+@pytest.mark.deep
 def test_a_permit_that_is_sent_ahead_is_the_accepts_allowance(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sees the accept on its way may use its permit first, and gains and stops nothing."""
     token = world.deploy_token("PermitToken")
@@ -86,6 +87,7 @@ def test_a_permit_that_is_sent_ahead_is_the_accepts_allowance(world: World, monk
     assert parties.deltas(token) == (-PRICE, PRICE)
 
 
+@pytest.mark.deep
 def test_a_token_without_permits_is_approved_first(world: World) -> None:
     parties = dealing(world, world.deploy_token())
     parties.run()
@@ -93,6 +95,7 @@ def test_a_token_without_permits_is_approved_first(world: World) -> None:
     assert set(parties.buyer.transactions()) == {"approve-accept", "accept"}
 
 
+@pytest.mark.deep
 def test_a_token_that_only_seems_to_take_permits_is_approved_after_it_refused(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,7 @@ def test_an_offer_for_the_rest_that_is_not_the_agreed_one_is_not_paid(
     assert states(parties) == {"sample": OrderState.RELEASED, "rest": OrderState.NONE}
 
 
+@pytest.mark.deep
 def test_the_samples_delivery_again_is_no_delivery_of_the_rest(at: Callable[[str], World]) -> None:
     parties = buying(at("replied"))
     parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
@@ -115,6 +116,7 @@ def test_a_seller_that_offers_no_rest_keeps_the_samples_price(at: Callable[[str]
     assert only_the_sample_was_bought(parties)
 
 
+@pytest.mark.deep
 def test_a_rest_that_is_not_accepted_in_time_is_no_loss(at: Callable[[str], World]) -> None:
     parties = buying(at("replied"))
     parties.run(lambda: "agreement:rest" in parties.buyer.sizes())
@@ -179,6 +181,7 @@ def test_the_rest_is_not_sold_before_the_samples_accept_is_final(at: Callable[[s
     assert said(parties, rest) == ["rest"]
 
 
+@pytest.mark.deep
 def test_a_refunded_sample_sells_no_rest(at: Callable[[str], World]) -> None:
     parties = buying(at("replied"), seller_type=CorruptingSeller)
     parties.run()

@@ -78,6 +78,7 @@ def test_sample_and_rest_cost_together_what_was_agreed(world: World) -> None:
     assert (parties.buyer.audited_rows, parties.buyer.sampled_for) == (SAMPLED, sample.price)
 
 
+@pytest.mark.deep
 def test_nothing_is_opened_of_a_sample_that_is_bought(at: Callable[[str], World]) -> None:
     parties = buying(at("replied"))
     parties.buyer.step()
@@ -88,6 +89,7 @@ def test_nothing_is_opened_of_a_sample_that_is_bought(at: Callable[[str], World]
     assert [intent for _, intent in parties.seller.journal.done(StepKind[str]("opened-for"))] == ["0"]
 
 
+@pytest.mark.deep
 def test_a_small_selection_is_all_sample(at: Callable[[str], World]) -> None:
     parties = buying(at("replied"), buyer_policy=replace(POLICY, audit_rows=59))
     parties.run()
@@ -107,6 +109,7 @@ def test_a_sample_that_is_too_large_a_part_is_not_bought(world: World, share: Fr
     assert parties.deltas() == (0, 0)
 
 
+@pytest.mark.deep
 def test_a_key_that_a_stranger_reveals_first_does_not_keep_back_the_rest(
     at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +127,7 @@ def test_a_key_that_a_stranger_reveals_first_does_not_keep_back_the_rest(
     assert not parties.seller.wallet.executed(reveal_call(next(iter(parties.seller.offers))))
 
 
+@pytest.mark.deep
 def test_a_listing_that_opens_nothing_can_be_bought(world: World) -> None:
     parties = buying(
         world, goods=listing_spec(opened_share=0, opened_records=0), buyer_policy=replace(POLICY, audit_rows=1)
@@ -133,6 +137,7 @@ def test_a_listing_that_opens_nothing_can_be_bought(world: World) -> None:
     assert parties.seller.offers[next(iter(parties.seller.offers))].price == PER_RECORD
 
 
+@pytest.mark.deep
 def test_where_all_are_opened_free_no_sample_is_bought(world: World) -> None:
     parties = buying(world, goods=listing_spec(opened_share=1.0), buyer_policy=replace(BUYER_POLICY, audit_rows=59))
     parties.run()
@@ -213,6 +218,7 @@ def test_faked_scores_cost_the_buyer_the_sample_and_no_more(at: Callable[[str], 
     }  # fmt: skip
 
 
+@pytest.mark.deep
 def test_equal_records_in_the_sample_are_no_good(world: World) -> None:
     records = list(offered_records())
     for number in SELECTED[1:]:
@@ -238,6 +244,7 @@ def test_committed_garbage_in_the_sample_is_no_good(world: World) -> None:
     assert only_the_sample_was_bought(parties)
 
 
+@pytest.mark.deep
 def test_a_fault_that_is_found_too_late_stops_the_rest(at: Callable[[str], World]) -> None:
     parties = buying(at("replied"), seller_type=CorruptingSeller)
     parties.run(parties.paid)

@@ -116,6 +116,7 @@ def test_a_trade_of_groups(honest: Parties) -> None:
     assert spent_budget(parties.seller.journal) == (1, int(np.ceil(bits)), len(opened))
 
 
+@pytest.mark.deep
 def test_a_sample_of_groups_and_the_rest_by_agents_that_are_restarted(world: World) -> None:
     policy = replace(POLICY, audit_rows=3, max_sample_share=Fraction(1))
     parties = grouping(world, buyer_policy=policy)
@@ -346,6 +347,7 @@ def test_a_buyer_does_not_ask_for_what_is_not_offered(answered: Parties) -> None
         )
 
 
+@pytest.mark.deep
 def test_two_policies_at_one_listing_are_one_evaluation_a_model_and_add_up_in_the_budget(world: World) -> None:
     goods = listing_spec(disclosures=("per-group-9", "total"), disclosed_bits=3 * (GROUPS + 1))
     parties = grouping(world, goods=goods)

@@ -17,6 +17,8 @@ from blindfair.protocol.messages import Envelope, Reply, Request
 from blindfair.protocol.quantities import Digest
 from blindfair.protocol.records import decode_row
 
+pytestmark = pytest.mark.deep
+
 BITS = 4
 HEAVY = HandValuer(changes={"row_scale": 200.0 * 2**9, "exponent_bits": BITS})
 COUNTED = listing_spec(disclosed_bits=(3 + BITS) * OFFERED)

@@ -78,6 +78,7 @@ def test_a_paid_evaluation_is_bought_in_one_order_and_says_so(world: World) -> N
     assert "reply" not in {step.partition(":")[0] for step in parties.seller.sizes()}
 
 
+@pytest.mark.deep
 def test_the_fee_is_credited_before_a_selection_is_divided(world: World) -> None:
     policy = replace(PAYS, audit_rows=12, max_sample_share=Fraction(1))
     parties = paying(world, buyer_policy=policy)
@@ -89,6 +90,7 @@ def test_the_fee_is_credited_before_a_selection_is_divided(world: World) -> None
     assert len(parties.buyer.bought()) == len(SELECTED)
 
 
+@pytest.mark.deep
 def test_a_fee_above_the_price_buys_the_records_with_it(world: World) -> None:
     """Two records cost less than the fee: they cost nothing more, and the rest of the fee is not returned."""
     records, goods = SELECTED[:2], charging(evaluation_fee=Wei(96 * PER_RECORD))
@@ -113,6 +115,7 @@ def test_who_buys_nothing_has_paid_the_fee_and_is_told(world: World) -> None:
     assert parties.deltas() == (-FEE, FEE)
 
 
+@pytest.mark.deep
 def test_a_listing_without_a_fee_answers_free_beyond_its_free_bits(world: World) -> None:
     parties = paying(world, goods=charging(evaluation_fee=Wei(0)), buyer_policy=BUYER_POLICY)
     parties.run()
@@ -120,6 +123,7 @@ def test_a_listing_without_a_fee_answers_free_beyond_its_free_bits(world: World)
     assert spent_free_bits(parties.seller.journal) == 0
 
 
+@pytest.mark.deep
 def test_a_named_buyer_that_would_pay_is_not_charged(world: World) -> None:
     parties = paying(world)
     named = replace(SELLER_POLICY, buyers=frozenset({parties.buyer.address}))
@@ -205,6 +209,7 @@ def test_a_fee_outside_of_the_budget_is_no_policy(fee: int) -> None:
         replace(PAYS, max_evaluation_fee=Wei(fee))
 
 
+@pytest.mark.deep
 def test_the_fee_may_use_up_the_budget_for_the_price_that_it_is_credited_against(world: World) -> None:
     parties = paying(world, buyer_policy=replace(PAYS, budget=PRICE))
     parties.run()

@@ -153,6 +153,7 @@ class OtherShades(ImageLiar):
         return {**request.model_config, "schema": {**schema, "features": [feature]}}
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("liar", [SwappedPixels, BetterLabels, OtherShades])
 def test_scores_of_other_images_fail_the_audit(liar: type[Seller], tmp_path: Path) -> None:
     world, parties = parties_of(tmp_path, liar, wrong=60 if liar is BetterLabels else 0)
@@ -164,6 +165,7 @@ def test_scores_of_other_images_fail_the_audit(liar: type[Seller], tmp_path: Pat
     world.close()
 
 
+@pytest.mark.deep
 def test_rows_of_the_liar_that_changes_nothing_are_right(tmp_path: Path) -> None:
     """Or the test above would show nothing."""
     world, parties = parties_of(tmp_path, ImageLiar)

@@ -2,7 +2,6 @@
 twice, and no message ever said in two ways (PROTOCOL 8)."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,19 +14,18 @@ from trade import BOND, PRICE, SELECTED, Stages, World, calls_of
 from blindfair.chain.abi import encode_call, exchange_abi
 from blindfair.protocol.quantities import ETHER, Address
 
-PROGRAM = Path(__file__).parents[1] / "support" / "killed.py"
+pytestmark = pytest.mark.deep
 
-DEEP = os.environ.get("BLINDFAIR_DEEP") == "1"
-"""Whether to die before every single write, which takes minutes (`scripts/deep`); else around some of them."""
+PROGRAM = Path(__file__).parents[1] / "support" / "killed.py"
 
 CASES = {
     # case: (stage from which it goes on, how it dies)
-    "honest": (None, "before-second" if DEEP else "14"),
+    "honest": (None, "before-second"),
     "corrupted": ("opened", "1"),
     "no_reveal": ("agreed", "2"),
     "silent_buyer": ("agreed", "3"),
     "sample": ("replied", "4"),
-    "fee": (None, "before-second" if DEEP else "15"),
+    "fee": (None, "before-second"),
 }
 
 
@@ -58,7 +56,7 @@ def selector(name: str, *arguments: object) -> str:
 def test_an_honest_trade_bears_being_killed_again_and_again(ends: dict[str, Any]) -> None:
     end = ends["honest"]
     # Deep: one life for each write that is not the first of its life.
-    assert end["lives"] > (60 if DEEP else 3)
+    assert end["lives"] > 60
     assert end["outcome"][0] == end["ending"] == "Released"
     assert end["deltas"] == [-PRICE, PRICE]
     assert end["bought"] == list(SELECTED)
@@ -116,7 +114,7 @@ def test_a_trade_in_two_orders_bears_being_killed(ends: dict[str, Any]) -> None:
 def test_an_evaluation_that_is_paid_for_bears_being_killed(ends: dict[str, Any]) -> None:
     """The fee is paid once and credited once, and no reply is ever said in two ways."""
     end = ends["fee"]
-    assert end["lives"] > (60 if DEEP else 3)
+    assert end["lives"] > 60
     assert end["outcome"][0] == end["ending"] == "Released"
     assert end["outcome"][1].count("the evaluation was paid for with") == 1
     assert end["deltas"] == [-PRICE, PRICE]

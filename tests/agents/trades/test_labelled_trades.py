@@ -42,6 +42,7 @@ from blindfair.protocol.messages import Request
 from blindfair.protocol.quantities import ETHER, Digest, Secret, Wei
 from blindfair.protocol.records import RecordEncoding, Row, encode_row
 from blindfair.protocol.signing import Domain
+from deep import deep
 
 LABEL = "y"
 COLUMNS = (*(f"x{number}" for number in range(8)), LABEL)
@@ -112,7 +113,7 @@ def parties_of(kind: LabelKind, directory: Path, seller_type: Callable[..., Sell
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS[:2], *deep(*KINDS[2:])])
 def test_a_trade_passes_its_audit_and_its_scores_are_those_in_the_clear(kind: LabelKind, tmp_path: Path) -> None:
     world, parties = parties_of(kind, tmp_path)
     parties.run()
@@ -143,7 +144,7 @@ class FlatteringSeller(Seller):
         return replace(rows, entries=np.roll(rows.entries, 1, axis=0))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS[:1], *deep(*KINDS[1:])])
 def test_rows_of_other_records_fail_the_audit(kind: LabelKind, tmp_path: Path) -> None:
     world, parties = parties_of(kind, tmp_path, FlatteringSeller)
     parties.run(lambda: parties.buyer.outcome is not None)

@@ -40,6 +40,8 @@ from blindfair.protocol.quantities import Digest, Wei
 from blindfair.protocol.sealing import sealed_size
 from blindfair.protocol.units import Units
 
+pytestmark = pytest.mark.deep
+
 
 def trading(
     world: World,

@@ -18,6 +18,8 @@ from blindfair.protocol.errors import OldCopy
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER
 
+pytestmark = pytest.mark.deep
+
 
 def put_back(old: Path, place: Path) -> None:
     """Somebody restores an old copy in place of the directory."""

@@ -29,6 +29,7 @@ from blindfair.protocol.messages import Delivery, DeliverySegment, SegmentReques
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.parts import Part
 from blindfair.protocol.quantities import Address, DeliveryKey, OrderId, Wei
+from deep import deep
 
 DISCLOSURE = "per-record"
 PRICE = len(SELECTED[DISCLOSURE]) * PER_RECORD
@@ -85,7 +86,8 @@ def test_a_delivery_in_segments_is_fetched_checked_paid_and_opened(
     assert not list((parties.seller.directory / "deliveries").iterdir()), "segments of ended orders are removed"
 
 
-@pytest.mark.parametrize("max_in_memory", [10_000, pytest.param(2**26, marks=pytest.mark.deep)])
+@pytest.mark.deep
+@pytest.mark.parametrize("max_in_memory", [10_000, *deep(2**26)])
 def test_a_listing_of_many_chunks_gives_no_leaf_list_and_its_delivery_proves_the_leaves(
     world: World, monkeypatch: pytest.MonkeyPatch, max_in_memory: int
 ) -> None:
@@ -231,6 +233,7 @@ def test_a_buyer_that_asks_again_and_again_fills_no_disk(world: World) -> None:
     assert sizes[0] > 0 and sizes == [sizes[0]] * 3
 
 
+@pytest.mark.deep
 def test_a_delivery_that_the_disk_has_no_space_for_is_refused_for_now(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +265,7 @@ def lost(parties: Parties, names: str = "*") -> Parties:
     return trading(parties.world, type(parties.seller))
 
 
+@pytest.mark.deep
 def test_a_refund_waits_for_no_segment_that_the_disk_has_lost(world: World) -> None:
     parties = trading(world)
     parties.run(lambda: parties.buyer.has_paid)

@@ -213,6 +213,7 @@ def blind_base(folder: Path) -> tuple[BaseModel, SentBase]:
     return BaseModel.load(folder), SentBase(folder)
 
 
+@pytest.mark.deep
 def test_a_tokenizer_that_reads_few_texts_makes_no_refusal_tell_which(both: Bases, tmp_path: Path) -> None:
     """An error would name, without any noise, the first text that lacks the word."""
     mine, sent = blind_base(tmp_path / "blind")

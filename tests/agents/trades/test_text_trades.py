@@ -130,6 +130,7 @@ def listed_twice(base: BaseModel, pairs: int) -> ListingSpec:
     return replace(text_goods(base), records=Corpus(("text",), rows, "text").encoded(1024))
 
 
+@pytest.mark.deep
 def test_near_duplicates_that_the_audit_did_not_see_are_found_in_the_delivery(
     bases: dict[str, BaseModel], tmp_path: Path
 ) -> None:
@@ -165,6 +166,7 @@ def test_near_duplicates_that_the_audit_did_not_see_are_found_in_the_delivery(
     parties.world.close()
 
 
+@pytest.mark.deep
 def test_a_form_filled_in_again_and_again_is_not_paid_for(bases: dict[str, BaseModel], tmp_path: Path) -> None:
     base = bases["gpt2"]
     words = offered()[20].split()

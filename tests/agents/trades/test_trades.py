@@ -82,6 +82,7 @@ def test_a_silent_buyer_pays_by_the_clock(at: Callable[[str], World]) -> None:
     assert (outcome.final, outcome.reason) == (Ending.RELEASED, "the clock paid the seller")
 
 
+@pytest.mark.deep
 def test_two_buyers_trade_at_one_listing_in_two_moneys(world: World) -> None:
     token = world.deploy_token()
     parties = make_parties(world, goods=listing_spec(tokens=(ETHER, token)))

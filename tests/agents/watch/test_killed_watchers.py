@@ -19,6 +19,8 @@ from blindfair.chain.abi import exchange_abi
 from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.order import OrderState
 
+pytestmark = pytest.mark.deep
+
 LIVES = 30
 
 

@@ -26,6 +26,8 @@ from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, Digest, Root, Wei
 from blindfair.protocol.signing import address_of
 
+pytestmark = pytest.mark.deep
+
 STRANGER = bytes(31) + b"\x07"
 
 

@@ -234,6 +234,7 @@ def test_the_package_is_there_while_the_buyer_works_and_not_before_the_delivery(
     parties.close()
 
 
+@pytest.mark.deep
 def test_a_paid_evaluation_is_watched_as_well(world: World) -> None:
     parties = paying(world)
     buyer = parties.buyer

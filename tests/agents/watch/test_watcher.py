@@ -86,6 +86,7 @@ def test_a_good_delivery_costs_the_watcher_nothing(at: Callable[[str], World], w
     assert parties.delta(parties.seller) == PRICE
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("first", ["buyer", "watcher"])
 def test_buyer_and_watcher_both_act_and_both_end_well(
     at: Callable[[str], World], watching: Callable[..., Watch], first: str
@@ -111,6 +112,7 @@ def test_buyer_and_watcher_both_act_and_both_end_well(
     watch.paid()
 
 
+@pytest.mark.deep
 def test_a_dispute_that_is_mined_behind_the_buyers_ends_well(
     at: Callable[[str], World], watching: Callable[..., Watch]
 ) -> None:
@@ -156,6 +158,7 @@ def test_a_ceiling_keeps_the_dispute_from_being_sent_until_it_is_raised(
     assert (end.ending, parties.delta(parties.buyer)) == (WatchEnding.REFUNDED, BOND)
 
 
+@pytest.mark.deep
 def test_a_watcher_without_gas_says_so_at_once_and_goes_on_when_it_is_there(
     at: Callable[[str], World], watching: Callable[..., Watch]
 ) -> None:

@@ -19,6 +19,7 @@ from blindfair.influence.text import BaseModel, Difference, find_projection, fin
 from blindfair.influence.text.scoring import unit_rows
 from blindfair.pricing.ranks import auc
 from blindfair.pricing.texts.valuation import TextValuation, _key, most_entries, prepare_text_valuation
+from deep import deep
 
 
 def parts_that_a_seller_sees(projection: Projection) -> list[Floats]:
@@ -141,6 +142,7 @@ def test_texts_without_a_label_lie_outside_of_the_space_of_a_hidden_query(bases:
     assert outside(made, UNLABELLED[:40], None).min() > 0.05
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
 def test_own_texts_score_more_nearly_as_by_the_whole_query_than_by_its_part_in_the_space(
     bases: dict[str, BaseModel], kind: str
@@ -160,7 +162,7 @@ def test_own_texts_score_more_nearly_as_by_the_whole_query_than_by_its_part_in_t
     assert 1 - by_asked < (1 - by_part) / 4, (by_asked, by_part)
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+@pytest.mark.parametrize("kind", ["gpt2", *deep("llama")])
 def test_a_seller_that_cuts_a_text_tells_little_more_by_its_quarters(bases: dict[str, BaseModel], kind: str) -> None:
     """A buyer that cut its texts in four, always alike, was found by the rows of quarters, with an AUC of 0.9 here.
 
@@ -216,6 +218,7 @@ def test_a_seller_that_has_a_labelled_text_learns_whether_the_buyer_trained_on_i
     assert found[:80].max() < 1e-3 < found[80:].min()
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("classes", ["abcd", "abcde"])
 def test_two_requests_tell_no_label_of_a_text_that_a_seller_has(bases: dict[str, BaseModel], classes: str) -> None:
     """Rows with all labels of a group lie in the space of each request, whatever its seed and its other texts are."""
