@@ -18,7 +18,6 @@ from blindfair.cli.lines import Lines
 from blindfair.cli.seller.report import preprocessing_text
 from blindfair.influence.label import LabelKind
 from blindfair.protocol.errors import ClassesDiffer, InvalidOption, KindsDiffer, LabelUnusable
-from deep import deep
 
 pd = pytest.importorskip("pandas")
 
@@ -51,7 +50,8 @@ def told(kind: LabelKind) -> str:
     }[kind]
 
 
-@pytest.mark.parametrize("kind", [LabelKind.NUMBER, *deep(LabelKind.CLASSES, LabelKind.COUNT)])
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", LabelKind)
 def test_a_data_frame_is_listed_evaluated_and_bought(kind: LabelKind) -> None:
     offered, own = frames(kind)
     listing = bf.make_listing(offered, **TERMS, label_kind=kind.value)

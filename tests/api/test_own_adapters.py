@@ -49,6 +49,7 @@ def written(difference: Difference, folder: Path, *, transposed: bool) -> Path:
     return folder
 
 
+@pytest.mark.deep
 def test_texts_are_scored_by_the_buyers_own_model_and_the_buyer_is_told_first(base: Path, tmp_path: Path) -> None:
     sent = assert_traded(
         tmp_path / "market", base, adapter=ADAPTER, shows="shows the seller the adapter's weights",

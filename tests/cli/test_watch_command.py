@@ -296,6 +296,7 @@ def test_the_package_of_another_order_is_not_overwritten(cheated: Cheated, insid
     assert other.read_bytes() == before
 
 
+@pytest.mark.deep
 def test_the_package_of_an_order_that_has_ended_is_said_to_be_of_no_use(cheated: Cheated, inside: Inside) -> None:
     """Its key is public by then, and `blindfair watch` would find nothing to do."""
     assert [each["ended"] for each in cheated.run(inside, cheated.words("buyer watch-package"))["packages"]] == [None]

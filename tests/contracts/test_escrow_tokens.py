@@ -10,6 +10,7 @@ from blindfair.chain.calls import Call
 from blindfair.protocol.errors import ContractReverted
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address, Timestamp, Wei
+from deep import deep
 
 ENOUGH = 1_000_000
 """Gas with which every call here succeeds, whatever a token does with what it is given."""
@@ -114,7 +115,7 @@ def settle(world: World, way: str) -> tuple[Call, Address, int]:
 
 
 @pytest.mark.parametrize("way", ["refund", "release", "claim", "dispute"])
-@pytest.mark.parametrize("kind", NOT_PAID)
+@pytest.mark.parametrize("kind", [*NOT_PAID[:2], *deep(*NOT_PAID[2:])])
 def test_money_that_cannot_be_pushed_becomes_a_free_balance(make: Make, way: str, kind: str) -> None:
     token = make(kind)
     world = token.world

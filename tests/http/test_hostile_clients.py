@@ -299,6 +299,7 @@ def test_a_request_that_does_not_say_what_it_has_is_refused(served: Served, head
     assert begun(served) == [] and is_alive(served)
 
 
+@pytest.mark.deep
 def test_the_disk_that_messages_take_is_bounded(tmp_path: Path) -> None:
     with serving(tmp_path, disk=300_000, unfinished_of_account=2, waiting_of_account=3, proof_burst=100) as served:
         people = [Person() for _ in range(4)]
@@ -370,6 +371,7 @@ def test_a_header_that_does_not_end_is_cut_off(strict: Served) -> None:
         assert time.monotonic() - began < 5
 
 
+@pytest.mark.deep
 def test_a_connection_after_its_first_request_is_cut_off_as_well(strict: Served) -> None:
     with socket.create_connection(("127.0.0.1", strict.port)) as line:
         line.settimeout(10)
@@ -399,6 +401,7 @@ def test_a_body_that_does_not_end_is_answered_and_its_beginning_kept(strict: Ser
     assert strict.put(token, message, start=6000).status == 201
 
 
+@pytest.mark.deep
 def test_connections_that_wait_keep_nobody_out(strict: Served) -> None:
     """One address has so many; and where all are taken, those that have waited longest make way."""
     waiting = [socket.create_connection(("127.0.0.1", strict.port), source_address=("127.0.0.3", 0)) for _ in range(30)]
@@ -452,6 +455,7 @@ def test_documents_are_small(served: Served) -> None:
     assert is_alive(served)
 
 
+@pytest.mark.deep
 def test_a_document_that_does_not_end_and_a_disk_that_does_not_work_are_named(strict: Served) -> None:
     strict.know(BUYER)
     token = strict.token(BUYER)

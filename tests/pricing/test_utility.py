@@ -21,6 +21,7 @@ def troubled(trial: Table) -> Utility:
     return measure_utility(trial, flip_share=0.3, duplicate_share=0.05, categorical=("arms",), bits=EXACT)
 
 
+@pytest.mark.deep
 def test_with_the_default_trouble_the_gain_over_random_is_above_zero(troubled: Utility) -> None:
     block = troubled.to_document()
     low, high = troubled.gain_over_random_ci95()

@@ -73,6 +73,7 @@ def test_scores_that_do_not_tell_whether_an_offer_is_good_give_one_sentence_of_i
     assert bad.startswith("Much of the offer seems bad") and clean.startswith("Random is as good")
 
 
+@pytest.mark.deep
 def test_a_model_that_tells_nothing_apart_is_said_to_with_its_auc() -> None:
     (warning,) = (warning for warning in assessed(0.2, centre=0.1).warnings if "hardly tells" in warning)
     assert "AUC of 0.5" in warning

@@ -19,6 +19,7 @@ def committed() -> Any:
     return json.loads((PAGES / "fidelity.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.deep
 def test_a_tiny_run_is_exact_under_encryption_and_loses_nothing_with_the_query_in_the_basis(tmp_path: Path) -> None:
     def tiny(share: float) -> World:
         return ImageWorld.make(60, 40, hidden=4)

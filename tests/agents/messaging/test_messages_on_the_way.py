@@ -117,6 +117,7 @@ def test_a_message_of_somebody_else_is_refused(world_at: Callable[[str], World],
     assert (agent.sizes(), agent.transactions()) != before
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("stage", MESSAGES)
 def test_a_message_that_never_comes_ends_the_trade_by_patience(at: Callable[[str], World], stage: str) -> None:
     world, lost = at(stage), set[Address]()
@@ -246,6 +247,7 @@ def test_a_trade_over_a_hostile_way_ends_as_any_other(world: World) -> None:
         assert len(set(said)) == 1, kind
 
 
+@pytest.mark.deep
 def test_a_repeated_question_gets_the_identical_answer(at: Callable[[str], World]) -> None:
     for stage in ("requested", "selected", "agreed"):
         parties = make_parties(at(stage))

@@ -192,6 +192,7 @@ def test_a_refused_selection_stays_refused_when_a_copy_of_it_comes(world: World)
     assert second.outcome is not None and second.outcome.final == Ending.RELEASED
 
 
+@pytest.mark.deep
 def test_a_seller_that_hides_behind_used_up_openings_is_caught_by_the_sample(world: World, tmp_path: Path) -> None:
     """Its signed claim, which nobody can check, is kept beside the finding; its listing is not evaluated again."""
     policy = replace(BUYER_POLICY, max_sample_share=Fraction(1))

@@ -67,6 +67,7 @@ def test_a_selection_is_agreed_on_to_the_last_second(at: Callable[[str], World],
     assert answers(parties.world, parties.buyer) == (["Expired"] if late else ["delivery"])
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("late", [0, 1])
 def test_the_rest_is_ordered_to_the_last_second(at: Callable[[str], World], late: int) -> None:
     parties = make_parties(at("replied"), buyer_policy=POLICY)

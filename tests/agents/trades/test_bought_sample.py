@@ -53,6 +53,7 @@ from blindfair.protocol.quantities import ETHER, DeliveryKey, Wei
 # --- two good orders ---
 
 
+@pytest.mark.deep
 def test_sample_and_rest_cost_together_what_was_agreed(world: World) -> None:
     price = Wei(PRICE + 5)
     valuer = HandValuer(price=price, pricing=LinearPricing(Wei(1), RESERVE))
@@ -229,6 +230,7 @@ def test_equal_records_in_the_sample_are_no_good(world: World) -> None:
     assert only_the_sample_was_bought(parties)
 
 
+@pytest.mark.deep
 def test_committed_garbage_in_the_sample_is_no_good(world: World) -> None:
     class PretendingSeller(Seller):
         def _rows(self, digest: Any, request: Any) -> Any:

@@ -208,6 +208,7 @@ def test_a_seller_that_scores_something_else_is_found_out_before_payment(
     assert ended_before_payment(parties).error == error
 
 
+@pytest.mark.deep
 def test_one_lie_for_the_whole_listing_is_found_out_when_it_was_paid_for(world: World) -> None:
     """What PROTOCOL 5.5 says of a total-only disclosure; the evidence is kept."""
     parties = make_parties(

@@ -133,6 +133,7 @@ def kept(parties: Parties) -> list[Any]:
     return list(parties.seller.journal.done(StepKind[str]("request")))
 
 
+@pytest.mark.deep
 def test_a_base_model_that_travels_scores_texts_and_the_seller_goes_on_with_it_after_a_kill(
     both: Bases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,13 +19,13 @@ from blindfair.protocol.quantities import (
     Wei,
 )
 
+pytestmark = pytest.mark.deep
+
 BATCH = 50
 """Keys that become public between two turns of the watcher."""
 
 
-@pytest.fixture(
-    params=[pytest.param(12, id="12"), pytest.param(1000, id="1000", marks=pytest.mark.deep)],
-)
+@pytest.fixture(params=[12, 1000])
 def count(request: pytest.FixtureRequest) -> int:
     return int(os.environ.get("BLINDFAIR_DISPUTES", request.param))
 

@@ -223,6 +223,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         PackageInbox((), tmp_path / "none")
 
 
+@pytest.mark.deep
 def test_the_package_is_there_while_the_buyer_works_and_not_before_the_delivery(at: Callable[[str], World]) -> None:
     parties = make_parties(at("opened"))
     with pytest.raises(StateError, match="no order to watch yet"):

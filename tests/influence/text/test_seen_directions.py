@@ -162,6 +162,7 @@ def test_own_texts_score_more_nearly_as_by_the_whole_query_than_by_its_part_in_t
     assert 1 - by_asked < (1 - by_part) / 4, (by_asked, by_part)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", ["gpt2", *deep("llama")])
 def test_a_seller_that_cuts_a_text_tells_little_more_by_its_quarters(bases: dict[str, BaseModel], kind: str) -> None:
     """A buyer that cut its texts in four, always alike, was found by the rows of quarters, with an AUC of 0.9 here.

@@ -98,6 +98,7 @@ def test_what_cannot_be_a_projection_is_refused(bases: dict[str, BaseModel]) -> 
         find_projection(one.model, [], None, [gradients])
 
 
+@pytest.mark.deep
 def test_fine_tuning_learns_and_is_the_same_again(bases: dict[str, BaseModel]) -> None:
     for kind in KINDS:
         one = example(bases[kind], records=20)
