@@ -18,8 +18,6 @@ from blindfair.chain.reverts import decode_revert
 from blindfair.chain.sender import Receipt, Sender
 from blindfair.protocol.quantities import ETHER, Address, OrderId, Seconds, Timestamp, Wei
 
-pytestmark = pytest.mark.deep
-
 NAMES = ("Committed", "Accepted", "Cancelled", "Revealed", "Refunded", "Released", "Disputed", "Deposited", "Withdrawn")
 TOPICS = {event_topic(exchange_abi(), name): name for name in NAMES}
 
