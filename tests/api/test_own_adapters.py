@@ -113,7 +113,6 @@ WRONG: dict[str, tuple[Callable[[Path], object], type[BlindfairError], str]] = {
     "no config": (lambda folder: (folder / CONFIG_FILE).unlink(), FileMissing, "A file is missing"),
     "a pickle": (pickled, FileMissing, "adapter_model.bin"),
     "DoRA": (config(use_dora=True), UnusableModel, "use_dora"),
-    "rank-stabilised": (config(use_rslora=True), UnusableModel, "use_rslora"),
     "another kind": (config(peft_type="IA3"), UnusableModel, "peft_type"),
     "ranks by layer": (config(rank_pattern={"c_attn": 2}), UnusableModel, "rank_pattern"),
     "begun from changed weights": (config(init_lora_weights="pissa"), UnusableModel, "init_lora_weights"),

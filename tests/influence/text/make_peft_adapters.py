@@ -30,6 +30,7 @@ TAKEN: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2_rank_2": ("gpt2", {**GPT2, "lora_alpha": 3, "target_modules": ["c_attn", "c_proj", "c_fc"]}),
     "gpt2_rank_8": ("gpt2", {**GPT2, "r": 8, "lora_alpha": 16, "lora_dropout": 0.05}),
     "gpt2_one_block": ("gpt2", {**GPT2, "layers_to_transform": [1], "layers_pattern": "h"}),
+    "gpt2_rslora": ("gpt2", {**GPT2, "use_rslora": True}),
     "gpt2_norm": ("gpt2", {**GPT2, "modules_to_save": ["ln_f"], "init_lora_weights": "gaussian"}),
     "llama_rank_2": ("llama", LLAMA),
     "llama_all_linear": ("llama", {**LLAMA, "target_modules": "all-linear"}),
@@ -40,7 +41,6 @@ TAKEN: dict[str, tuple[str, dict[str, Any]]] = {
 
 REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2_dora": ("gpt2", {**GPT2, "use_dora": True}),
-    "gpt2_rslora": ("gpt2", {**GPT2, "use_rslora": True}),
     "gpt2_lora_only": ("gpt2", {**GPT2, "bias": "lora_only"}),
     "gpt2_lora_bias": ("gpt2", {**GPT2, "lora_bias": True}),
     "gpt2_rank_pattern": ("gpt2", {**GPT2, "rank_pattern": {"h.0.attn.c_attn": 1}}),

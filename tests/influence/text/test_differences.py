@@ -63,7 +63,7 @@ def test_an_adapters_files_come_back(bases: dict[str, BaseModel], kind: str, tmp
         write_adapter(head(), tmp_path, transposed=False)
 
 
-@pytest.mark.parametrize("field, value", [("use_dora", True), ("use_rslora", True), ("peft_type", "IA3"), ("r", 0)])
+@pytest.mark.parametrize("field, value", [("use_dora", True), ("peft_type", "IA3"), ("r", 0)])
 def test_adapters_that_compute_otherwise_are_refused(
     bases: dict[str, BaseModel], tmp_path: Path, field: str, value: Any
 ) -> None:

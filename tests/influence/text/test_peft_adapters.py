@@ -43,7 +43,6 @@ def test_an_adapter_adds_to_the_base_model_what_peft_adds(name: str, bases: dict
 
 WORDS = {
     "gpt2_dora": ("use_dora", "train a plain LoRA"),
-    "gpt2_rslora": ("use_rslora", "train a plain LoRA"),
     "gpt2_lora_only": ("bias is not supported", "train a plain LoRA"),
     "gpt2_lora_bias": ("lora_bias", "train a plain LoRA"),
     "gpt2_rank_pattern": ("rank_pattern", "train a plain LoRA"),

@@ -1,9 +1,10 @@
 """The two files of a LoRA adapter, `adapter_config.json` and `adapter_model.safetensors`, as other programs have them.
 
-Plain LoRA only: one rank, no variants that compute otherwise. Not here: applying it (`model`).
+LoRA of one rank, plain or rank-stabilised; no variants that compute otherwise. Not here: applying it (`model`).
 """
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -38,9 +39,9 @@ _PLAIN: dict[str, tuple[JsonValue, ...]] = {
     "trainable_token_indices": (None, [], {}),
     "use_dora": (False,),
     "use_qalora": (False,),
-    "use_rslora": (False,),
+    "use_rslora": (False, True),
 }
-"""Fields that change what an adapter computes, and the values at which they do not. Some ways to begin a LoRA
+"""Fields that change what an adapter computes, and the values that are taken. Some ways to begin a LoRA
 (`init_lora_weights`) change the base's own weights."""
 
 _HARMLESS = frozenset({
@@ -74,6 +75,9 @@ def read_adapter(directory: Path) -> Difference:
     with unusable("The config of the adapter cannot be used"):
         fields = Fields({name: config[name] for name in ("lora_alpha", "r") if name in config}, CONFIG_FILE)
         r, alpha = fields.integer("r", 1, RANK_LIMIT), fields.number("lora_alpha")
+    if config.get("use_rslora"):
+        # Rank-stabilised: alpha / sqrt(r) scales the product, and in a plain LoRA alpha / r does.
+        alpha *= math.sqrt(r)
     if not 0 < alpha <= ALPHA_LIMIT:
         raise UnusableModel(
             "The adapter has an alpha out of range", expected=f"more than 0, at most {ALPHA_LIMIT:.0f}", found=alpha
