@@ -29,6 +29,7 @@ FEW = np.flatnonzero(np.isin(DIGITS.target[ORDER], [3, 8]))
 """Threes and eights."""
 
 
+@pytest.mark.deep
 def test_a_trade_from_arrays_gives_back_arrays_and_files(tmp_path: Path) -> None:
     offered, own = FEW[:120], FEW[120:260]
     listing = make_listing((PIXELS[offered], LABELS[offered]), label="digit", **TERMS)

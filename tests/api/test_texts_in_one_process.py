@@ -114,6 +114,7 @@ def test_bought_texts_are_what_their_seller_had(kind: str, base: Path, tmp_path:
                 assert (each["code"], each["amount"]) == (codes[each["record"]], each["record"] / 2)
 
 
+@pytest.mark.deep
 def test_a_buyer_hides_its_query_and_is_told_what_that_costs(base: Path) -> None:
     listing = make_listing(frame(), text_column="text", base_models=[base], bits=6, **CHEAP)
     dataset = ChunkedDataset.build(listing.spec.records, 1024, Secret(bytes(32)))

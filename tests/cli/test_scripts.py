@@ -119,6 +119,7 @@ def came_to_its_end(done: subprocess.CompletedProcess[str]) -> bool:
     return done.returncode == 0 and done.stdout == "demo demo\n"
 
 
+@pytest.mark.deep
 def test_a_second_run_installs_nothing(made: Path, quickly: dict[str, str]) -> None:
     # Whatever would be built now would fail.
     (made / "broken").touch()
@@ -150,6 +151,7 @@ def test_a_changed_project_is_installed_again(changed: str, made: Path, quickly:
     assert "anew" not in done.stderr
 
 
+@pytest.mark.deep
 def test_a_failed_installation_says_so_and_is_tried_again(made: Path, quickly: dict[str, str]) -> None:
     (made / "pyproject.toml").write_text(PROJECT + "# changed again\n")
     (made / "broken").touch()

@@ -83,6 +83,7 @@ def test_an_honest_trade_over_http_is_right_to_the_wei(over_http: HttpWorld) -> 
     parties.close()
 
 
+@pytest.mark.deep
 def test_a_corrupted_chunk_is_proven_over_http_as_well(over_http: HttpWorld) -> None:
     parties = make_parties(over_http, seller_type=CorruptingSeller)
     parties.run()

@@ -48,6 +48,7 @@ def valuation(scenario: Scenario) -> Valuation:
     return prepared(scenario)
 
 
+@pytest.mark.deep
 def test_scores_in_the_clear_are_those_that_a_blind_evaluation_decrypts_to(
     scenario: Scenario, valuation: Valuation
 ) -> None:

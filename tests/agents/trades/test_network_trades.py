@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from trade import (
     COLUMNS,
@@ -23,6 +24,8 @@ from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
 from blindfair.influence.projection import Projection
 from blindfair.pricing.learners import MlpLearner
+
+pytestmark = pytest.mark.deep
 
 ROWS = table()
 LEARNER = MlpLearner(hidden=6, steps=60, entries=24)
