@@ -155,8 +155,9 @@ def test_a_backup_of_an_agent_at_work_is_of_one_moment(home: Path, tmp_path: Pat
     assert writer.stdout is not None
     try:
         assert writer.stdout.readline() == b"writes\n"
-        counts = []
-        for _ in range(4):
+        counts: list[int] = []
+        # On a busy machine the agent may write nothing during the first few.
+        while len(counts) < 4 or (counts[0] == counts[-1] and len(counts) < 200):
             with snapshot(home) as copy:
                 journal = read_journal(copy / "journal.sqlite")
                 assert journal is not None
