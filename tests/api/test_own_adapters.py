@@ -31,7 +31,6 @@ from blindfair.influence.text.adapter import CONFIG_FILE, WEIGHTS_FILE, write_ad
 from blindfair.influence.text.applying import linear_layers
 from blindfair.influence.text.fine_tuning import blank_head
 from blindfair.protocol.errors import BlindfairError, FileMissing, InvalidOption, UnusableModel
-from deep import deep
 
 LAYER = "transformer.h.0.attn.c_attn"
 ADAPTER = FOLDER / "gpt2_rank_2"
@@ -59,7 +58,7 @@ def test_texts_are_scored_by_the_buyers_own_model_and_the_buyer_is_told_first(ba
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("with_head", [True, *deep(False)])
+@pytest.mark.parametrize("with_head", [True, False])
 def test_an_adapter_of_a_classifier_comes_with_its_head_or_without(with_head: bool, tmp_path: Path) -> None:
     folder = write(build("bert"), tmp_path / "bert")
     found = tuned_classifier(folder)

@@ -31,7 +31,6 @@ from blindfair.influence.text.applying import linear_layers
 from blindfair.influence.text.base_files import SentBase
 from blindfair.influence.text.fine_tuning import blank_head
 from blindfair.protocol.errors import BlindfairError, FileMissing, InvalidOption, MessageTooLarge, UnusableModel
-from deep import deep
 
 LAYER = "transformer.h.0.attn.c_attn.weight"
 
@@ -60,7 +59,7 @@ def test_texts_are_scored_by_the_buyers_own_model_and_the_buyer_is_told_first(
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("with_head", [True, *deep(False)])
+@pytest.mark.parametrize("with_head", [True, False])
 def test_a_classifier_comes_with_its_head_or_without(with_head: bool, tmp_path: Path) -> None:
     folder = write(build("bert"), tmp_path / "bert")
     found = tuned_classifier(folder)

@@ -16,8 +16,6 @@ from pathlib import Path
 import pytest
 from interruptible import interruptible
 
-from deep import deep
-
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 PROJECT = """[build-system]
@@ -138,7 +136,7 @@ def test_the_first_testnet_says_that_it_installs_more(made: Path, quickly: dict[
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("changed", ["pyproject.toml", *deep("offchain/blindfair/blind/native/sums.c")])
+@pytest.mark.parametrize("changed", ["pyproject.toml", "offchain/blindfair/blind/native/sums.c"])
 def test_a_changed_project_is_installed_again(changed: str, made: Path, quickly: dict[str, str]) -> None:
     """What is compiled, too: with an older kernel everything works, slowly."""
     stamp = made / ".venv" / ".blindfair"
@@ -207,7 +205,7 @@ def test_an_environment_that_is_linked_is_left_alone(made: Path, tmp_path: Path,
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("sent", [*deep(signal.SIGINT), signal.SIGKILL])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_what_was_interrupted_is_made_anew(sent: signal.Signals, made: Path, quickly: dict[str, str]) -> None:
     venv, slow, started = made / ".venv", made / "slow", made / "started"
     (made / "pyproject.toml").write_text(PROJECT + f"# until {sent.name}\n")
