@@ -105,6 +105,7 @@ def test_where_clock_and_money_are_real_the_honest_trade_alone_is_shown(
     ended = inside(
         "demo", "--rpc", disguised, *keys, "--password-file", tmp_path / "password", "--finality-depth", 1,
         "--records", small_table(tmp_path), "--label", "y", "--budget", "0.1", "--divisions", 2, "--json", "-",
+        "--directory", tmp_path / "home",
     )  # fmt: skip
     assert ended.code == 0, ended.err
     assert "the honest trade alone" in ended.err
@@ -130,7 +131,9 @@ def test_without_two_accounts_nothing_is_begun_there(
         "one": ["--seller-keystore", keystore],
         "both the same": ["--seller-keystore", keystore, "--buyer-keystore", keystore],
     }[given]
-    ended = inside("demo", "--rpc", disguised, *keys, "--password-file", tmp_path / "password")
+    ended = inside(
+        "demo", "--rpc", disguised, *keys, "--password-file", tmp_path / "password", "--directory", tmp_path / "home"
+    )
     assert ended.code == InvalidOption.exit_code, ended.err
     assert testnet.exchange.balance(Address("0x" + json.loads(keystore.read_text())["address"].lower())) == 10**19
 
@@ -141,9 +144,17 @@ def test_accounts_are_not_used_where_the_demo_makes_its_own(
     for name in ("seller", "buyer"):
         testnet.party(tmp_path / name)
     keys = [part for name in ("seller", "buyer") for part in (f"--{name}-keystore", tmp_path / name / "keystore.json")]
-    ended = inside("demo", "--rpc", testnet.url, *keys, "--password-file", tmp_path / "password")
+    given = ["demo", "--rpc", testnet.url, *keys, "--password-file", tmp_path / "password"]
+    ended = inside(*given, "--directory", tmp_path / "home")
     assert ended.code == InvalidOption.exit_code
     assert "all five trades are shown there" in ended.err
+
+
+def test_money_of_ones_own_is_not_at_stake_without_a_directory(tmp_path: Path, inside: Inside) -> None:
+    """An interruption would lose the keys of an open order."""
+    keys = [part for name in ("seller", "buyer") for part in (f"--{name}-keystore", tmp_path / "keystore.json")]
+    ended = inside("demo", "--rpc", "http://127.0.0.1:1", *keys)
+    ended.failed(InvalidOption, "needs --directory", "name one with --directory DIR")
 
 
 ANSWERS = {"eth_chainId": "0x1", "web3_clientVersion": "Geth/v1.16.0-stable/linux-amd64/go1.24"}

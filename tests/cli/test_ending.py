@@ -69,7 +69,6 @@ def test_an_error_of_any_space_ends_with_its_code(
 @pytest.mark.parametrize(
     ("given", "hint"),
     [([], "nothing was kept; with --directory DIR it can be interrupted, and the same command goes on"),
-     (["--seller-keystore=s", "--buyer-keystore=b", "--rpc=r"], "name --directory DIR where money is real"),
      (["--directory", "d"], "the same command goes on where it was"),
      (["--directory=d"], "the same command goes on where it was")],
 )  # fmt: skip

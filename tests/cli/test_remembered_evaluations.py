@@ -96,11 +96,11 @@ def test_each_account_is_answered_once_and_a_lost_note_costs_nothing(
     assert listed.code == 0, listed.err
     listing = json.loads((tmp_path / "listing.json").read_text())["listing"]
 
-    def evaluate(name: str, directory: str) -> Ended:
+    def evaluate(name: str, directory: str, *more: str) -> Ended:
         return inside(
             "buyer", "evaluate", "--directory", tmp_path / directory, *secret, *place, "--listing", listing,
             "--keystore", accounts / f"{name}.json", "--own", tmp_path / "own.csv", "--label", LABEL,
-            "--budget", "0.05", "--audit-rows", "10", "--yes", "--poll", "0.1", "--quiet",
+            "--budget", "0.05", "--audit-rows", "10", "--yes", "--poll", "0.1", *more,
         )  # fmt: skip
 
     def goes_on(command: str, *more: object) -> Ended:
@@ -111,19 +111,22 @@ def test_each_account_is_answered_once_and_a_lost_note_costs_nothing(
     with shell(serving, tmp_path, tmp_path / "told") as process:
         wait_for("serves", tmp_path / "told", process)
         for name, directory in (("alice", "first"), ("bob", "of bob")):
-            ended = evaluate(name, directory)
+            ended = evaluate(name, directory, "--quiet")
             assert ended.code == 0, ended.err
         assert len(remembered(accounts / FILE)) == 2
 
-        evaluate("alice", "second").failed(InvalidOption, f"an earlier one in {tmp_path / 'first'}", "go on in that")
+        evaluate("alice", "second", "--quiet").failed(
+            InvalidOption, f"an earlier one in {tmp_path / 'first'}", "go on in that"
+        )
+        assert "makes the query" not in evaluate("alice", "second").err
         (tmp_path / "first").rename(tmp_path / "elsewhere")
-        evaluate("alice", "third").failed(
+        evaluate("alice", "third", "--quiet").failed(
             InvalidOption, "it is not there any more: go on where it was moved to, or restore it"
         )
         (tmp_path / "elsewhere").rename(tmp_path / "first")
 
         DAMAGED["no JSON"](accounts / FILE)
-        evaluate("alice", "fourth").failed(MalformedFile, str(accounts / FILE), "nothing was asked")
+        evaluate("alice", "fourth", "--quiet").failed(MalformedFile, str(accounts / FILE), "nothing was asked")
         for ended in (goes_on("resume"), goes_on("buy", "--yes")):
             assert ended.code == 0, ended.err
             assert "keeps no note of this" in " ".join(ended.err.split())

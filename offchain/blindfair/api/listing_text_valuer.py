@@ -62,7 +62,8 @@ class ListingTextValuer:
         return {}
 
     def check_listing(self, manifest: Manifest) -> None:
-        """See `ChecksListing`. Raises InvalidOption for an offer under the reserve, and as `TextValuer.check_fits`."""
+        """See `ChecksListing`. Raises InvalidOption for an offer under the reserve, and as `TextValuer.check_fits` and
+        `before_asking`."""
         reserve, offered = manifest.terms.reserve_price, self._purchase.offered
         if offered is not None and offered < reserve:
             raise InvalidOption(
@@ -71,13 +72,12 @@ class ListingTextValuer:
                 found=self._purchase.prices.show(offered),
                 hint="offer more in another directory, or buy elsewhere; nothing was asked",
             )
+        # First: what does not fit is told before what asking would take.
         self._valuer(manifest).check_fits(manifest)
+        self._before_asking(manifest)
 
     def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises as `check_listing`, and what `TextValuer` raises."""
-        # First: what does not fit is told before what asking would take.
-        self.check_listing(manifest)
-        self._before_asking(manifest)
+        """See `Valuer`. Raises what `TextValuer.question` raises."""
         return self._valuer(manifest).question(manifest)
 
     def check_asked(self, request: Request, manifest: Manifest) -> None:

@@ -58,9 +58,10 @@ class ListingValuer:
         """How the columns of the buyer's own tables were read, by the table's name."""
         return self._own.readings
 
-    def question(self, manifest: Manifest) -> Question:
-        """See `Valuer`. Raises InvalidOption for an offer under the reserve, for a disclosure policy that is not
-        offered and for a model that the listing does not take, and what `TabularValuer` raises."""
+    def check_listing(self, manifest: Manifest) -> None:
+        """See `ChecksListing`. Raises InvalidOption for an offer under the reserve, for a disclosure policy that is not
+        offered and for a model that the listing does not take, as `TabularValuer.check_fits`, and what `before_asking`
+        raises."""
         reserve = manifest.terms.reserve_price
         offered = self._purchase.offered
         if offered is not None and offered < reserve:
@@ -84,17 +85,21 @@ class ListingValuer:
                 found=self._purchase.model,
                 hint=f"begin another directory with it, or {ASK_THE_SELLER}; nothing was asked",
             )
-        valuer = self._valuer(manifest)
         # First: what does not fit is told before what asking would take.
-        misfits = valuer.check_fits(manifest)
+        misfits = self._valuer(manifest).check_fits(manifest)
         if self._warn is not None:
             for misfit in misfits:
                 self._warn(misfit)
         self._before_asking(manifest)
+
+    def question(self, manifest: Manifest) -> Question:
+        """See `Valuer`. Raises what `TabularValuer.question` raises."""
+        valuer = self._valuer(manifest)
         question = valuer.question(manifest)
         if self._warn is None:
             return question
-        return replace(question, notes=tuple(note for note in question.notes if note not in misfits))
+        told = valuer.check_fits(manifest)
+        return replace(question, notes=tuple(note for note in question.notes if note not in told))
 
     def choose(self, scores: NDArray[np.int64], manifest: Manifest, budget: Wei) -> Choice:
         """See `Valuer`."""

@@ -103,8 +103,6 @@ def _goes_on(arguments: Sequence[str]) -> str:
     options = {argument.partition("=")[0] for argument in arguments}
     command = next((argument for argument in arguments[1:] if not argument.startswith("-")), "")
     if command == "demo" and "--directory" not in options:
-        if "--seller-keystore" in options:
-            return "name --directory DIR where money is real: without it, the keys of an open order are gone now"
         return "nothing was kept; with --directory DIR it can be interrupted, and the same command goes on"
     return "the same command goes on where it was"
 

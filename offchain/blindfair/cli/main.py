@@ -165,7 +165,7 @@ def demo(
     Blind scores, prices, an audit, an escrow contract on an embedded chain, verified delivery; and what it was worth.
     With --rpc the chain is a node's; where clock and money are real there, the honest trade alone is shown.
     """
-    accounts = _accounts(seller_keystore, buyer_keystore, password_file, finality_depth, rpc)
+    accounts = _accounts(seller_keystore, buyer_keystore, password_file, finality_depth, rpc, directory)
     check_modality(modality)
     options = DemoOptions(
         modality=modality,
@@ -322,7 +322,12 @@ def _finished(
 
 
 def _accounts(
-    seller: Path | None, buyer: Path | None, password_file: Path | None, finality_depth: int | None, rpc: str | None
+    seller: Path | None,
+    buyer: Path | None,
+    password_file: Path | None,
+    finality_depth: int | None,
+    rpc: str | None,
+    directory: Path | None,
 ) -> "DemoAccounts | None":
     if seller is None and buyer is None:
         return None
@@ -332,6 +337,13 @@ def _accounts(
             expected="all three, or --rpc alone",
             found="one of the keystores, or no node",
             hint="make accounts with blindfair account create, and send both some money",
+        )
+    if directory is None:
+        raise InvalidOption(
+            "A demo with accounts of yours needs --directory",
+            expected="a directory that keeps the keys of an open order",
+            found="none: an interruption would lose them, and the money with them",
+            hint="name one with --directory DIR; after an interruption the same command goes on",
         )
     from blindfair.cli.demo.public import DemoAccounts
 
