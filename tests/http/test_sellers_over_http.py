@@ -1,5 +1,6 @@
 """A seller of a Python program that answers over HTTP, and limits that its owner sets."""
 
+import math
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,15 @@ from trade import BUYER_POLICY, HandValuer, World, listing_spec
 
 import blindfair as bf
 from blindfair.agents.buyer.buyer import Buyer
+from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.store.steps import LISTING, RECEIVED
 from blindfair.http import ServiceLimits, ServiceOptions
 from blindfair.http.catalogue import fetch_manifests
 from blindfair.http.client import HttpTransport
 from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_program_opens_a_seller_that_answers_over_http(tmp_path: Path) -> None:
@@ -67,3 +72,16 @@ def test_limits_are_changed_by_name() -> None:
 def test_a_limit_that_is_none_is_named(text: str) -> None:
     with pytest.raises(InvalidOption, match="`limit`"):
         ServiceLimits().changed([text])
+
+
+@pytest.mark.parametrize(
+    ("most", "accounts"), [(SellerPolicy().max_sealed_message, "it takes 30,"), (SEALED_MESSAGE_LIMIT, "and nine fill")]
+)
+def test_an_accounts_space_is_that_of_the_page(most: int, accounts: str) -> None:
+    limits, page = ServiceLimits(), (ROOT / "docs" / "how-to" / "serve-over-http.md").read_text()
+    assert f"| {limits.disk // 2**30} GiB, and {limits.disk_of_account // 2**20} MiB of an account |" in page
+    assert f"| {limits.unfetched // 2**30} GiB, and {limits.unfetched_seconds / 86400:.0f} days |" in page
+    space_of_large_messages = limits.disk * 15 / 16
+    numbers = {30: "it takes 30,", 9: "and nine fill"}
+    assert numbers[math.ceil(space_of_large_messages / limits.for_messages(most).disk_of_account)] == accounts
+    assert accounts in page

@@ -37,7 +37,7 @@ def serving_over_http(
     options = ServiceOptions(http) if isinstance(http, str) else http
     most = min(options.limits.message, policy.max_sealed_message)
     with HttpService(
-        replace(options, limits=replace(options.limits, message=most)),
+        replace(options, limits=options.limits.for_messages(most)),
         mail=mail,
         seller=agent.address,
         domain=agent.domain,

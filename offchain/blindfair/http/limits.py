@@ -108,7 +108,7 @@ class ServiceLimits:
     disk: int = 8 * 2**30
     """Bytes of messages begun or not read yet, in all."""
 
-    disk_of_account: int = SEALED_MESSAGE_LIMIT
+    disk_of_account: int = 256 * 2**20
     """The same of one account: it takes many to fill the whole, and each of them costs its holder bandwidth."""
 
     unfetched: int = 32 * 2**30
@@ -156,6 +156,14 @@ class ServiceLimits:
                 )
             changes[name] = value
         return replace(self, **changes)  # type: ignore[arg-type]
+
+    def for_messages(self, most: int) -> "ServiceLimits":
+        """The same with messages of at most `most` bytes, of which each account has space for one at least.
+
+        >>> ServiceLimits().for_messages(2**29).disk_of_account == 2**29
+        True
+        """
+        return replace(self, message=most, disk_of_account=max(most, self.disk_of_account))
 
     def to_document(self) -> Document:
         """All limits by name."""

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
 from blindfair.api.parties import SellerParty
@@ -104,7 +104,7 @@ def served_over_http(
             found=settings.at,
             hint="leave --http out, or move the mail to a folder with --mail DIR",
         )
-    limits = replace(ServiceLimits(), message=settings.options.policy().max_sealed_message)
+    limits = ServiceLimits().for_messages(settings.options.policy().max_sealed_message)
     limits = limits.changed(serving.limit or ())
     options = _options(serving, limits)
     agent = party.agent
