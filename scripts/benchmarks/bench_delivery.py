@@ -80,6 +80,9 @@ def _delivery(folder: Path, chunk_size: int, megabytes: int, rounds: int) -> dic
     for name, rate in parts.items():
         print(f"  least: {name:39} {rate:8.0f} MB/s, {least / rate:.0%} of the time")
     for name, value in best.items():
+        if name.startswith("memory"):
+            print(f"  {name:46} {value:8.0f} MB")
+            continue
         of_loop = f", {value / loop:.2f} of the plain loop" if "one core" in name or name.startswith("least") else ""
         of_least = f", {value / least:.2f} of the least" if name == "seller in all, one core" else ""
         unit = "" if name.startswith("speed-up") else f" MB/s, {value / sha:.2f} of SHA-256{of_loop}{of_least}"
@@ -103,6 +106,8 @@ def _rates(folder: Path, dataset: StoredDataset, chosen: list[RecordIndex]) -> d
             times = _trade(folder / str(workers), dataset, chosen, pool)
         size = len(chosen) * 4 * dataset.chunk_size / 1e6
         own, clocks[workers] = (sum(spent[each] for spent in times.values()) for each in (0, 1))
+        most = {f"memory at most, {step}": spent[2] for step, spent in times.items()}
+        found |= {name: max(value, found.get(name, 0.0)) for name, value in most.items()}
         # Once a process has begun it does any number of segments, so its beginning is told by itself.
         busiest[workers] = max(own, (_children() - before) / workers - (begins if workers > 1 else 0.0))
         if workers == 1:
@@ -128,15 +133,16 @@ def _whole(workers: int, by: str) -> str:
 
 def _trade(
     folder: Path, dataset: StoredDataset, chosen: list[RecordIndex], workers: Workers
-) -> dict[str, tuple[float, float]]:
-    """Seconds of the processor (of this process) and of the clock for each step."""
+) -> dict[str, tuple[float, float, float]]:
+    """For each step the seconds of the processor (of this process) and of the clock, and the most memory in MB."""
     times = {}
     key, keys = new_delivery_key(), new_sealing_keypair()
 
     def timed(name: str, action: Callable[[], Result]) -> Result:
+        _forget_peak()
         began, at = time.process_time(), time.perf_counter()
         result = action()
-        times[name] = time.process_time() - began, time.perf_counter() - at
+        times[name] = time.process_time() - began, time.perf_counter() - at, _memory()
         return result
 
     made = timed(
@@ -228,9 +234,15 @@ def stream(options: argparse.Namespace) -> dict[str, object]:
         }
 
 
+def _forget_peak() -> None:
+    """Let `_memory` count from now on."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 def _memory() -> float:
     """The most that this process has held until now, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
 def _made_csv(folder: Path, size: int) -> Path:
