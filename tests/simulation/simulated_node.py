@@ -2,7 +2,7 @@
 
 Faults, drawn by the simulation: an answer that never comes, although what was sent arrived; a refusal; nonsense; a
 head that lags behind or stays on blocks that a reorganisation took back; a transaction that it forgets.
-Not here: a node that makes up states and events. Nothing in the agents notices such a lie.
+Not here: a node that makes up states and events. A party with one node has nothing to compare it with.
 """
 
 from collections.abc import Callable
