@@ -62,8 +62,9 @@ class SellerPolicy:
     """Bytes of a message that is unsealed and read at all: a request holds a scoring model and an encrypted query."""
 
     max_listings: int = 2**30
-    """Bytes of listings that are given to strangers in an hour of chain time, and one listing at least: whoever makes
-    accounts could fill the disk that the mailboxes are on. Buyers that are named do not count."""
+    """Bytes of listings, manifests included, that are given to strangers in an hour of chain time, and one listing at
+    least: whoever makes accounts could fill the disk that the mailboxes are on. Buyers that are named do not count, and
+    are answered when strangers have used the hour up."""
 
     max_memory: int = 2**32
     """Bytes that one request may take at once: rows, features and projection, or blocks of encoded rows."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
+from blindfair.agents.seller.listing import answer_cost
 from blindfair.api.parties import SellerParty
 from blindfair.cli.options import Serving
 from blindfair.cli.party.screen import PartyScreen
@@ -123,6 +124,9 @@ def served_over_http(
         screen.lines.item("http", f"buyers use --at {service.url}, and read it in a browser")
         screen.lines.item(
             "", f"a stranger's request costs at most {limits.stranger_cost()}; a check takes {_check_ms(domain):.1f} ms"
+        )
+        screen.lines.item(
+            "", f"the answer to an inquiry takes {answer_cost(agent.manifest, settings.options.policy())}"
         )
         if options.is_open_to_listeners:
             screen.notices.item(
