@@ -60,6 +60,15 @@ def test_limits_are_changed_by_name() -> None:
     assert changed == replace(ServiceLimits(), connections=1000, address_rate=2.5, disk=10_000_000)
 
 
+def test_an_account_has_space_for_one_message_that_the_seller_reads() -> None:
+    """Else ten accounts would fill the disk for requests, or none could send the largest."""
+    for largest in (2**28, 600 * 2**20):
+        limits = ServiceLimits().for_messages(largest)
+        assert limits == replace(ServiceLimits(), message=largest, disk_of_account=largest)
+    assert limits.disk > 10 * limits.disk_of_account
+    assert replace(limits, message=5000, disk_of_account=6000).for_messages(2**28).disk_of_account == 6000
+
+
 @pytest.mark.parametrize(
     "text", ["nothing=1", "connections", "connections=", "connections=0", "connections=1.5", "segment=99999999999",
              "address_rate=0", "address_rate=nan", "address_rate=inf", "disk=-1", "=5", ""],

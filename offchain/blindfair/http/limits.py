@@ -157,6 +157,10 @@ class ServiceLimits:
             changes[name] = value
         return replace(self, **changes)  # type: ignore[arg-type]
 
+    def for_messages(self, largest: int) -> "ServiceLimits":
+        """The same for a seller that reads messages of up to `largest` bytes: an account has space for one of them."""
+        return replace(self, message=min(self.message, largest), disk_of_account=min(self.disk_of_account, largest))
+
     def to_document(self) -> Document:
         """All limits by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
