@@ -14,7 +14,14 @@ from blindfair.bulk.workers import Workers
 from blindfair.protocol import segments
 from blindfair.protocol.cipher import key_commitment
 from blindfair.protocol.delivery import Fault, encrypt_delivery, verify_fault
-from blindfair.protocol.errors import MalformedMessage, OfferRejected, RootMismatch, SealBroken, StateError
+from blindfair.protocol.errors import (
+    MalformedMessage,
+    OfferRejected,
+    RootMismatch,
+    SealBroken,
+    StateError,
+    TransferDamaged,
+)
 from blindfair.protocol.quantities import DeliveryKey, Digest, RecordIndex, Root, Secret
 from blindfair.protocol.sealing import new_sealing_keypair
 from blindfair.protocol.selection import chosen_records, chunk_spans, selected_leaves
@@ -137,6 +144,20 @@ def test_a_wrong_chunk_is_found_and_proven(dataset: StoredDataset, tmp_path: Pat
     fault = delivery.open(KEY, Workers(1))
     assert isinstance(fault, Fault)
     verify_fault(fault, KEY, key_commitment(KEY), made.root, made.chunk_count, 1024)
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_of_segments_that_the_disk_damaged_no_others_are_fetched_again(
+    dataset: StoredDataset, tmp_path: Path, number: int
+) -> None:
+    made = prepared(dataset, tmp_path / "sent")
+    delivery = received(dataset, made, tmp_path / "sent", tmp_path / "got")
+    delivery.check(KEYS.private, Workers(1))
+    delivery.content(number).write_bytes(b"damaged")
+    with pytest.raises(TransferDamaged) as damaged:
+        delivery.open(KEY, Workers(1))
+    assert damaged.value.found == number
+    assert delivery.missing() == [number]
 
 
 def test_segments_are_taken_by_their_hash_and_place(dataset: StoredDataset, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -137,6 +138,12 @@ class TestAServiceThatWasStartedOnce:
         told = " ".join((pair.home / "told").read_text().split())
         assert f"buyers use --at {url}" in told
         assert "a stranger's request costs at most" in told and "4,096 bytes of disk" in told
+        answers = re.search(
+            r"the answer to an inquiry takes ([\d,]+) bytes of disk .*?; ([\d,]+) an hour go to all", told
+        )
+        assert answers is not None
+        size, count = (int(number.replace(",", "")) for number in answers.groups())
+        assert 1000 < size < 100_000 and count == 2**30 // size
         assert "without TLS" not in told
 
     def test_what_a_service_lists_is_shown_without_an_account(self, pair: Pair, url: str) -> None:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from served import DOMAIN, Person, Served
 
+from blindfair.agents.messaging.downloads import FOLDER_BYTES, Downloads
 from blindfair.http import calls
 from blindfair.http.catalogue import check_service
 from blindfair.http.client import HttpTransport
@@ -38,6 +39,7 @@ from blindfair.protocol.errors import (
     WrongService,
 )
 from blindfair.protocol.quantities import Address
+from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 from blindfair.protocol.signing import Domain
 from ports import free_port
 
@@ -427,8 +429,15 @@ def test_a_message_larger_than_a_turn_is_fetched_over_several(tmp_path: Path, mo
         assert found == message and turns > 1
 
 
+def test_the_largest_message_has_space_on_its_way_in(tmp_path: Path) -> None:
+    """On the disk of a buyer, which a service could else fill."""
+    downloads = Downloads(tmp_path / "buyer")
+    assert downloads.has_space("0" * 64, SEALED_MESSAGE_LIMIT)
+    assert FOLDER_BYTES <= 4 * 2**28 and not downloads.has_space("0" * 64, FOLDER_BYTES + 1)
+
+
 def test_messages_without_their_ends_fill_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blindfair.http.client.FOLDER_BYTES", 100_000)
+    monkeypatch.setattr("blindfair.agents.messaging.downloads.FOLDER_BYTES", 100_000)
     names = [hashlib.sha256(bytes([number])).hexdigest() for number in range(6)]
     cut = (206, {"Content-Range": "bytes 0-39999/40000", "Content-Length": "39000"}, bytes(39_000))
     answers: Answers = {("GET", f"/v1/mailbox/{name}"): cut for name in names}

@@ -1,6 +1,5 @@
 """A seller of a Python program that answers over HTTP, and limits that its owner sets."""
 
-import math
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +12,11 @@ import blindfair as bf
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.store.steps import LISTING, RECEIVED
+from blindfair.api.text_options import SEALED_REQUEST
 from blindfair.http import ServiceLimits, ServiceOptions
 from blindfair.http.catalogue import fetch_manifests
 from blindfair.http.client import HttpTransport
 from blindfair.protocol.errors import InvalidOption
-from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,6 +64,18 @@ def test_limits_are_changed_by_name() -> None:
     assert changed == replace(ServiceLimits(), connections=1000, address_rate=2.5, disk=10_000_000)
 
 
+def test_an_account_has_space_for_one_message_that_the_seller_reads() -> None:
+    """Else ten accounts would fill the disk for requests, or none could send the largest."""
+    page = (ROOT / "docs" / "how-to" / "serve-over-http.md").read_text()
+    space = f"| {ServiceLimits().disk // 2**30} GiB, and {ServiceLimits().disk_of_account // 2**20} MiB of an account"
+    assert space in page
+    for largest, said in ((SellerPolicy().max_sealed_message, "it takes {},"), (SEALED_REQUEST, "it takes {}.")):
+        limits = ServiceLimits().for_messages(largest)
+        assert limits == replace(ServiceLimits(), message=largest, disk_of_account=largest)
+        assert said.format(round(limits.disk * 15 / 16 / largest)) in page
+    assert replace(limits, message=5000, disk_of_account=6000).for_messages(2**28).disk_of_account == 6000
+
+
 @pytest.mark.parametrize(
     "text", ["nothing=1", "connections", "connections=", "connections=0", "connections=1.5", "segment=99999999999",
              "address_rate=0", "address_rate=nan", "address_rate=inf", "disk=-1", "=5", ""],
@@ -72,16 +83,3 @@ def test_limits_are_changed_by_name() -> None:
 def test_a_limit_that_is_none_is_named(text: str) -> None:
     with pytest.raises(InvalidOption, match="`limit`"):
         ServiceLimits().changed([text])
-
-
-@pytest.mark.parametrize(
-    ("most", "accounts"), [(SellerPolicy().max_sealed_message, "it takes 30,"), (SEALED_MESSAGE_LIMIT, "and nine fill")]
-)
-def test_an_accounts_space_is_that_of_the_page(most: int, accounts: str) -> None:
-    limits, page = ServiceLimits(), (ROOT / "docs" / "how-to" / "serve-over-http.md").read_text()
-    assert f"| {limits.disk // 2**30} GiB, and {limits.disk_of_account // 2**20} MiB of an account |" in page
-    assert f"| {limits.unfetched // 2**30} GiB, and {limits.unfetched_seconds / 86400:.0f} days |" in page
-    space_of_large_messages = limits.disk * 15 / 16
-    numbers = {30: "it takes 30,", 9: "and nine fill"}
-    assert numbers[math.ceil(space_of_large_messages / limits.for_messages(most).disk_of_account)] == accounts
-    assert accounts in page

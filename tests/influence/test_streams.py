@@ -29,6 +29,16 @@ def made_parquet(path: Path) -> Path:
     return path
 
 
+def test_a_row_group_of_any_size_takes_little_memory(tmp_path: Path) -> None:
+    texts = pa.array([f"{number:04}" * 256 for number in range(20_000)])
+    table = pa.table({"a": texts, "b": texts})
+    write_table(table, tmp_path / "t.parquet", row_group_size=len(texts), compression="none", use_dictionary=False)
+    stream, before = stream_records(tmp_path / "t.parquet", 4096), pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in stream.records_from(0)]
+    assert len(held) == len(texts)
+    assert 0 < max(held) < 15_000_000 < table.nbytes
+
+
 @pytest.mark.parametrize(("name", "made"), [("t.jsonl", made_json), ("t.parquet", made_parquet)])
 def test_typed_rows_come_from_any_place_on(tmp_path: Path, name: str, made: Callable[[Path], Path]) -> None:
     stream = stream_records(made(tmp_path / name), 1024)

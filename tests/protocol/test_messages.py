@@ -43,6 +43,7 @@ from blindfair.protocol.messages import (
     Selection,
 )
 from blindfair.protocol.messages import envelope as envelopes
+from blindfair.protocol.messages.listing import listing_size
 from blindfair.protocol.offer import Offer, sign_offer
 from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import (
@@ -344,6 +345,13 @@ def test_a_listing_whose_leaves_are_fewer_than_it_says_is_refused() -> None:
     leaves = b"".join(listing.leaf_hashes[:-1])
     with pytest.raises((MalformedMessage, InvalidListing)):
         _read(_forge(listing, _with_part("leaves", leaves), leaves))
+
+
+@pytest.mark.parametrize("most", [5, 2**20], ids=["without leaves", "with leaves"])
+def test_the_size_of_a_listing_is_known_before_it_is_made(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blindfair.protocol.manifest.CHUNK_COUNT_LIMIT", most)
+    listing = _listing()
+    assert listing_size(listing.manifest) == len(_sign(listing))
 
 
 def test_a_listing_of_many_chunks_travels_without_its_leaves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,20 @@ AUDIT_ROWS = 59
 SAMPLE_SHARE = 0.5
 """Part of a selection that may be bought as its sample, if not told otherwise (PROTOCOL 5.6)."""
 
+SLOW_BANDWIDTH = BytesPerSecond(1_250_000)
+"""A bandwidth at which a delivery of any size arrives before its offer runs out: 10 Mbit/s, what a slow uplink has.
+The largest delivery, of 256 GiB, takes 61 hours so. With a lower one, a buyer that orders so much and never pays would
+hold the seller's bond and disk for weeks."""
+
+
+def delivery_time(size: int) -> Seconds:
+    """How long a delivery of so many bytes takes at `SLOW_BANDWIDTH`; 0 below a second.
+
+    Both parties add it to the validity of an offer, so that what one of them grants the other one takes.
+    """
+    return Seconds(size // SLOW_BANDWIDTH)
+
+
 _TENTH, _TWENTIETH = Fraction(1, 10), Fraction(1, 20)
 
 
@@ -31,7 +45,8 @@ class SellerPolicy:
     """From reveal to the last moment of dispute."""
 
     offer_validity: Seconds = Seconds(6 * 3600)
-    """From the making of an offer to the last moment of accept."""
+    """From the making of an offer to the last moment of accept, and the `delivery_time` more: the buyer accepts when it
+    has all of the delivery. The bond is promised so long, and the delivery kept on the disk."""
 
     fee_offer_validity: Seconds = Seconds(1800)
     """The same for the offer of a reply against a fee: until then its bits are kept for whoever asked."""
@@ -62,8 +77,9 @@ class SellerPolicy:
     """Bytes of a message that is unsealed and read at all: a request holds a scoring model and an encrypted query."""
 
     max_listings: int = 2**30
-    """Bytes of listings that are given to strangers in an hour of chain time, and one listing at least: whoever makes
-    accounts could fill the disk that the mailboxes are on. Buyers that are named do not count."""
+    """Bytes of listings, manifests included, that are given to strangers in an hour of chain time, and one listing at
+    least: whoever makes accounts could fill the disk that the mailboxes are on. Buyers that are named do not count, and
+    are answered when strangers have used the hour up."""
 
     max_memory: int = 2**32
     """Bytes that one request may take at once: rows, features and projection, or blocks of encoded rows."""
@@ -86,9 +102,10 @@ class SellerPolicy:
         _check_positive("validity of a fee's offer", self.fee_offer_validity)
         _check_positive("validity of an agreement", self.agreement_validity)
 
-    def validity(self, part: PartName) -> Seconds:
-        """How long the offer of a part may be accepted."""
-        return self.fee_offer_validity if part is PartName.EVALUATION else self.offer_validity
+    def validity(self, part: PartName, size: int) -> Seconds:
+        """How long the offer of a part whose delivery has `size` bytes may be accepted."""
+        least = self.fee_offer_validity if part is PartName.EVALUATION else self.offer_validity
+        return Seconds(least + delivery_time(size))
 
     def answers(self, buyer: Address) -> bool:
         """Whether requests of this account are answered."""
@@ -146,7 +163,8 @@ class BuyerPolicy:
     """Shorter, and a dispute might not get on chain."""
 
     max_offer_validity: Seconds = Seconds(24 * 3600)
-    """An offer that the contract refuses is given up when it has run out; so it must run out."""
+    """An offer that the contract refuses is given up when it has run out; so it must run out. The `delivery_time` comes
+    on top, as the seller adds it."""
 
     patience: Seconds = Seconds(2 * 3600)
     """How long the buyer waits for an answer of the seller, in chain time."""
@@ -203,6 +221,10 @@ class BuyerPolicy:
     def fewest_audit_rows(self) -> int:
         """With fewer opened free it buys a sample, or does not buy."""
         return self.audit_rows if self.min_audit_rows is None else self.min_audit_rows
+
+    def max_validity(self, size: int) -> Seconds:
+        """How long the offer of a delivery of `size` bytes may run at most."""
+        return Seconds(self.max_offer_validity + delivery_time(size))
 
     def min_bond(self, price: Wei) -> Wei:
         """The least bond that it takes for a price."""

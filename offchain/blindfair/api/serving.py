@@ -35,9 +35,8 @@ def serving_over_http(
             hint="pass `mail=FOLDER` to `connect`: nobody else needs to reach it",
         )
     options = ServiceOptions(http) if isinstance(http, str) else http
-    most = min(options.limits.message, policy.max_sealed_message)
     with HttpService(
-        replace(options, limits=options.limits.for_messages(most)),
+        replace(options, limits=options.limits.for_messages(policy.max_sealed_message)),
         mail=mail,
         seller=agent.address,
         domain=agent.domain,

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from blindfair.bulk.files import write_whole
+from blindfair.bulk.files import read_part, write_whole
 from blindfair.bulk.jobs import INNER, LAST, ONLY, Job
 from blindfair.bulk.store import CHUNKS, LEAVES, RECORDS, STATE, SourceState, StoredDataset, open_store, read_state
 from blindfair.bulk.workers import Workers
@@ -237,6 +237,11 @@ class DeliveryFolder:
     def _roots(self, done: "_Done") -> bytes:
         return b"".join(bytes.fromhex(done[number]["root"]) for number in range(self.segments))
 
+    def _leaves_of(self, number: int) -> tuple[range, bytes]:
+        """The chunks of a segment and their leaves, read alone: the file may have 512 MB, and segments are many."""
+        chunks = segment_range(number, self._expected.chunk_count, self._expected.chunk_size)
+        return chunks, read_part(self._leaves, DIGEST_SIZE * chunks.start, DIGEST_SIZE * len(chunks))
+
     def _job(self, do: str, number: int) -> dict[str, Any]:
         chunks = segment_range(number, self._expected.chunk_count, self._expected.chunk_size)
         return {
@@ -323,8 +328,7 @@ class DeliveryFolder:
             raise TransferDamaged("Segments are not what they were when they were checked", found=damaged[0])
 
     def _root_of(self, number: int) -> str:
-        chunks = segment_range(number, self._expected.chunk_count, self._expected.chunk_size)
-        leaves = self.leaves()[DIGEST_SIZE * chunks.start : DIGEST_SIZE * chunks.stop]
+        chunks, leaves = self._leaves_of(number)
         with contextlib.suppress(OSError, MalformedChunk, MalformedMessage):
             anything = [range(2**32)] * len(chunks)
             return check_segment(self.content(number).read_bytes(), leaves, anything).hex()
@@ -342,8 +346,7 @@ class DeliveryFolder:
 
     def _fault(self, number: int, place: int, checked: "_Done") -> Fault:
         content = self.content(number).read_bytes()
-        chunks = segment_range(number, self._expected.chunk_count, self._expected.chunk_size)
-        leaves = self.leaves()[DIGEST_SIZE * chunks.start : DIGEST_SIZE * chunks.stop]
+        chunks, leaves = self._leaves_of(number)
         leaf = Digest(leaves[DIGEST_SIZE * place : DIGEST_SIZE * (place + 1)])
         path = delivery_path(content, leaves, self._roots(checked), number, place)
         return Fault(ChunkIndex(chunks.start + place), bytes(list(segment_ciphertexts(content))[place]), leaf, path)

@@ -36,11 +36,7 @@ from blindfair.protocol.errors import (
     WrongService,
 )
 from blindfair.protocol.quantities import Address
-from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 from blindfair.protocol.signing import Domain
-
-FOLDER_BYTES = 4 * SEALED_MESSAGE_LIMIT
-"""Bytes of messages on their way in, all together: a service may list a thousand, and give all but the end of each."""
 
 TURN_SECONDS = 60.0
 """Seconds for which one message is sent, or all that are listed are fetched, before the agent looks at its orders."""
@@ -170,7 +166,7 @@ class HttpTransport:
     def receive(self, handle: str) -> bytes:
         """The whole message, as `Transport` says; none of it before all of it is here, after some turns if need be."""
         size = self._sizes.get(handle, 0)
-        if size + self._downloads.size_of_others(handle) > FOLDER_BYTES:
+        if not self._downloads.has_space(handle, size):
             self._incomplete = handle
             return b""
         if not self._fetch(handle, size):

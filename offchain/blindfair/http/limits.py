@@ -157,13 +157,14 @@ class ServiceLimits:
             changes[name] = value
         return replace(self, **changes)  # type: ignore[arg-type]
 
-    def for_messages(self, most: int) -> "ServiceLimits":
-        """The same with messages of at most `most` bytes, of which each account has space for one at least.
+    def for_messages(self, largest: int) -> "ServiceLimits":
+        """The same for a seller that reads messages of up to `largest` bytes: an account has space for one of them.
 
         >>> ServiceLimits().for_messages(2**29).disk_of_account == 2**29
         True
         """
-        return replace(self, message=most, disk_of_account=max(most, self.disk_of_account))
+        message = min(self.message, largest)
+        return replace(self, message=message, disk_of_account=max(message, self.disk_of_account))
 
     def to_document(self) -> Document:
         """All limits by name."""

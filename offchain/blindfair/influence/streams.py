@@ -136,13 +136,14 @@ def _parquet_rows(path: Path) -> tuple[tuple[str, ...], Callable[[int], Iterator
 
     def rows(start: int) -> Iterator[list[Cell]]:
         left = start
-        with ParquetFile(path) as file:
+        # Buffered, a column is read page by page, and not a row group at once.
+        with ParquetFile(path, buffer_size=2**20, pre_buffer=False) as file:
             for group in range(file.num_row_groups):
                 count = file.metadata.row_group(group).num_rows
                 if left >= count:
                     left -= count
                     continue
-                for batch in file.iter_batches(_BATCH, row_groups=[group]):
+                for batch in file.iter_batches(_BATCH, row_groups=[group], use_threads=False):
                     values = [column.to_pylist() for column in batch.columns]
                     yield from map(list, islice(zip(*values, strict=True), left, None))
                     left = max(0, left - batch.num_rows)

@@ -21,7 +21,7 @@ from trade import (
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.seller import listing as seller_listing
-from blindfair.agents.seller.listing import GIVEN
+from blindfair.agents.seller.listing import GIVEN, answer_cost, answers_in_an_hour
 from blindfair.agents.seller.rate_limiter import RateLimiter
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.steps import Step, StepKind
@@ -122,6 +122,42 @@ def test_listings_fill_no_disk(at: Callable[[str], World]) -> None:
     assert asks(strangers[2]) == [Listing.TYPE]
     world.chain.advance(Seconds(3600))
     assert asks(strangers[1]) == [Listing.TYPE]
+    for stranger in strangers:
+        stranger.close()
+
+
+@pytest.mark.parametrize("most", [1, 2**20], ids=["without leaves", "with leaves"])
+def test_as_many_inquiries_are_answered_in_an_hour_as_the_seller_is_told(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Of a listing that is so large that it travels without its leaves, too."""
+    monkeypatch.setattr("blindfair.protocol.manifest.CHUNK_COUNT_LIMIT", most)
+    world = at("asked")
+    parties = make_parties(world)
+    for path in mailbox(world, parties.seller).glob("[0-9a-f]*"):
+        path.unlink()
+    inquiry, manifest = Inquiry(parties.seller.listing), parties.seller.manifest
+    strangers = [make_buyer(world, parties.seller, f"stranger{number}", funded=False) for number in range(4)]
+
+    def size_of_answer(stranger: Agent) -> int:
+        put_in(world, parties.seller, forged(stranger, inquiry))
+        parties.seller.step()
+        [path] = mailbox(world, stranger).glob("[0-9a-f]*")
+        return path.stat().st_size
+
+    size = size_of_answer(strangers[0])
+    policy = replace(SELLER_POLICY, max_listings=3 * size)
+    assert answers_in_an_hour(manifest, policy) == 3
+    assert answers_in_an_hour(manifest, replace(policy, max_listings=3 * size - 1)) == 2
+    assert answers_in_an_hour(manifest, replace(policy, max_listings=1)) == 1
+    cost = answer_cost(manifest, policy)
+    assert cost.startswith(f"{size:,} bytes of disk") and "; 3 an hour" in cost
+    parties.close()
+    parties = make_parties(world, seller_policy=policy)
+    # Another was given before the restart.
+    assert [size_of_answer(stranger) for stranger in strangers[1:3]] == [size] * 2
+    assert size_of_answer(strangers[3]) < size
+    assert errors_told(world, strangers[3]) == ["BudgetExhausted"]
     for stranger in strangers:
         stranger.close()
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from cheated import reoffered
 from moments import Crash, advance_to, crashes_before_sending, deadline, order_state, reopened
-from sampled import POLICY, REST_PRICE, states
+from sampled import POLICY, REST_PRICE, ended, states
 from sealed_messages import forged, pending, put_in, sealed_messages_to, take_out
 from trade import (
     BOND,
@@ -24,6 +24,7 @@ from trade import (
 )
 
 from blindfair.agents.agent import Agent
+from blindfair.agents.policy import SLOW_BANDWIDTH
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.steps import Step, StepKind
 from blindfair.chain.embedded_backend import BLOCK_TIME
@@ -97,6 +98,37 @@ def test_an_offer_may_run_as_long_as_the_buyers_policy_says(at: Callable[[str], 
     if late:
         assert parties.buyer.outcome is not None
         assert parties.buyer.outcome.error == "OfferRejected"
+
+
+@pytest.mark.parametrize("size", [0, SLOW_BANDWIDTH - 1, SLOW_BANDWIDTH, 10**9, 2**38])
+@pytest.mark.parametrize("part", PartName)
+def test_an_offer_runs_until_its_delivery_has_arrived_by_a_slow_line(size: int, part: PartName) -> None:
+    """The buyer has then all the time that it has for a small one, and takes whatever the seller grants."""
+    small = SELLER_POLICY.validity(part, 0)
+    assert small == (SELLER_POLICY.fee_offer_validity if part is PartName.EVALUATION else SELLER_POLICY.offer_validity)
+    validity = SELLER_POLICY.validity(part, size)
+    assert 0 <= SLOW_BANDWIDTH * (validity - small + 1) - size <= SLOW_BANDWIDTH
+    assert BUYER_POLICY.max_validity(size) - validity == BUYER_POLICY.max_offer_validity - small > 0
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_seller_and_buyer_add_the_same_time_for_a_large_delivery(
+    at: Callable[[str], World], monkeypatch: pytest.MonkeyPatch, late: int
+) -> None:
+    monkeypatch.setattr("blindfair.agents.policy.SLOW_BANDWIDTH", 1)
+    parties = make_parties(at("agreed"))
+    now = parties.world.chain.now()
+    parties.seller.step()
+    [offer] = parties.seller.offers.values()
+    seconds = offer.chunk_count * offer.chunk_size
+    assert 0 <= offer.expiry - (now + SELLER_POLICY.offer_validity + seconds) <= BLOCK_TIME
+    delivery = read(take_out(parties.world, parties.buyer), domain=parties.buyer.domain)[1]
+    assert isinstance(delivery, Delivery)
+    expiry = Timestamp(parties.world.chain.now() + BUYER_POLICY.max_offer_validity + seconds + late)
+    put_in(parties.world, parties.buyer, forged(parties.seller, reoffered(expiry=expiry)(delivery, parties)))
+    parties.buyer.step()
+    assert parties.paid() is not bool(late)
+    assert not late or ended(parties).error == "OfferRejected"
 
 
 @pytest.mark.parametrize("late", [False, True])

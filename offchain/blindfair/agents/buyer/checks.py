@@ -256,10 +256,11 @@ def check_offer_by_policy(
         min_dispute_window=policy.min_dispute_window,
     )
     check_offer(offer, signature, domain, agreed, limits, now)
-    if offer.expiry > now + policy.max_offer_validity:
+    latest = now + policy.max_validity(offer.chunk_count * offer.chunk_size)
+    if offer.expiry > latest:
         raise OfferRejected(
             "The offer runs out too late",
-            expected=f"by {now + policy.max_offer_validity}",
+            expected=f"by {latest}",
             found=offer.expiry,
             hint="an offer that the contract refuses can be given up only when it has run out",
         )

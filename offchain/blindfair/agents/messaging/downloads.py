@@ -14,6 +14,14 @@ from blindfair.agents.messaging.handles import is_handle
 from blindfair.agents.store.directory import private_directory, write_atomically
 from blindfair.protocol.errors import BlindfairError, StateError, TransferDamaged
 
+FOLDER_BYTES = 2**30
+"""Bytes of messages on their way in, all together: strangers may write many, and a service may list a thousand and give
+all but the end of each. The largest message that there may be, of 900 MiB, has space in it."""
+
+SMALL = 2**14
+"""Bytes of a message that is fetched however full the folder is: what settles an order is no larger. It comes in one
+piece, and is removed once it was read."""
+
 _PROGRAM = "program"
 
 
@@ -36,11 +44,13 @@ class Downloads:
         path = self._path(handle)
         return path.stat().st_size if path.exists() else 0
 
-    def size_of_others(self, handle: str) -> int:
-        """Bytes that are here of all other messages."""
+    def has_space(self, handle: str, size: int) -> bool:
+        """Whether a message of `size` bytes may be here beside all others, or is here in full."""
+        if size <= SMALL or self.size(handle) >= size:
+            return True
         with _disk(self._folder):
             paths = [path for path in self._path(_PROGRAM).parent.iterdir() if is_handle(path.name)]
-            return sum(path.stat().st_size for path in paths if path.name != handle)
+            return size + sum(path.stat().st_size for path in paths if path.name != handle) <= FOLDER_BYTES
 
     def add(self, handle: str, pieces: Iterable[bytes], size: int) -> None:
         """Append what comes, to `size` bytes at most. Raises TransferDamaged for more, and what `pieces` raises; what

@@ -24,16 +24,12 @@ from blindfair.agents.messaging.store_lease import StoreLease
 from blindfair.agents.messaging.transport import Signer
 from blindfair.protocol.errors import StateError, TransferDamaged
 from blindfair.protocol.quantities import Address
-from blindfair.protocol.sealed_message import SEALED_MESSAGE_LIMIT
 
 PIECE = 8 * 2**20
 """Bytes that are fetched at once."""
 
 TURN_SECONDS = 60.0
 """Seconds for which all that is listed is fetched before the agent looks at its orders."""
-
-FOLDER_BYTES = 4 * SEALED_MESSAGE_LIMIT
-"""Bytes of messages on their way in, all together: strangers may write many."""
 
 _QUEUE = ".queue"
 _QUEUE_SECONDS = 20.0
@@ -128,8 +124,7 @@ class StoreTransport:
         size = self._size(handle)
         if not size:
             return b""
-        is_here = self._downloads.size(handle) >= size
-        if not is_here and size + self._downloads.size_of_others(handle) > FOLDER_BYTES:
+        if not self._downloads.has_space(handle, size):
             self._incomplete = handle
             return b""
         if not self._fetch(handle, size):

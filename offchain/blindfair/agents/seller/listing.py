@@ -12,6 +12,7 @@ from blindfair.protocol.chunks import ChunkedDataset
 from blindfair.protocol.errors import BudgetExhausted, FieldMismatch
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.messages import Inquiry, Listing, Message, Request
+from blindfair.protocol.messages.listing import listing_size
 from blindfair.protocol.quantities import Address, Seconds
 
 GIVEN = "given-listings.json"
@@ -19,6 +20,20 @@ GIVEN = "given-listings.json"
 
 _REMEMBERED = 1024
 """Accounts that a seller remembers to have given its listing to, since it was started."""
+
+
+def answers_in_an_hour(manifest: Manifest, policy: SellerPolicy) -> int:
+    """How many inquiries of all unnamed accounts together are answered in an hour, each with the whole listing."""
+    return max(1, policy.max_listings // listing_size(manifest))
+
+
+def answer_cost(manifest: Manifest, policy: SellerPolicy) -> str:
+    """What the answer to a stranger's inquiry takes, and how many are sent, for the seller to read."""
+    return (
+        f"{listing_size(manifest):,} bytes of disk and of traffic; "
+        f"{answers_in_an_hour(manifest, policy):,} an hour go to all unnamed accounts together, "
+        "and one account can use them up"
+    )
 
 
 class SellerListing:
@@ -30,6 +45,7 @@ class SellerListing:
         self._given = RateLimiter(policy.max_listings, Seconds(3600), path=seller.directory / GIVEN)
         self._given_to: OrderedDict[Address, None] = OrderedDict()
         self._committed = False
+        self._size: int | None = None
 
     def commit(self, manifest: Manifest) -> None:
         """Commit the listing on chain, once. Raises Waiting, and what `Wallet.execute` raises."""
@@ -62,11 +78,10 @@ class SellerListing:
             raise FieldMismatch("This is not my listing", expected=manifest.listing.hex(), found=inquiry.listing.hex())
         # The same for everybody, and kept once, however many strangers ask.
         seller.mail.write(LISTING, lambda: Listing(manifest, dataset.leaf_hashes))
-        leaves = 32 * len(dataset.leaf_hashes) if manifest.gives_leaves else 0
         is_stranger = to not in (self._policy.buyers or ())
         if is_stranger:
             try:
-                self._given.count(leaves, seller.exchange.now())
+                self._given.count(self._answer_size(manifest), seller.exchange.now())
             except BudgetExhausted:
                 if to in self._given_to:
                     # It asks again because the listing is still on its way. A refusal would end its trade.
@@ -80,6 +95,12 @@ class SellerListing:
                 self._given.uncount()
             raise
         self._remember(to)
+
+    def _answer_size(self, manifest: Manifest) -> int:
+        # Kept: a manifest may be megabytes, and whoever asks once too often is to cost little.
+        if self._size is None:
+            self._size = listing_size(manifest)
+        return self._size
 
     def _remember(self, to: Address) -> None:
         """Remember who was given the listing, each account once, the latest the longest."""

@@ -357,6 +357,7 @@ class Seller(Agent):
         return self._deliveries.prepare(name, part, key, public)
 
     def _offer(self, part: Part, encrypted: Encrypted, key: DeliveryKey, request: Request) -> Offer:
+        size = encrypted.chunk_count * self._spec.chunk_size
         return Offer(
             listing=self.listing,
             evaluation=part.evaluation,
@@ -371,6 +372,6 @@ class Seller(Agent):
             bond=self._policy.bond(part.price),
             reveal_window=self._policy.reveal_window,
             dispute_window=self._policy.dispute_window,
-            expiry=Timestamp(self.exchange.now() + self._policy.validity(part.name)),
+            expiry=Timestamp(self.exchange.now() + self._policy.validity(part.name, size)),
             nonce=0,  # the key is fresh, so no two offers are alike, and a number costs gas in every call
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from blindfair.agents.seller.budget_ledger import spent_budget, spent_free_bits
+from blindfair.agents.seller.listing import answer_cost
 from blindfair.api.parties import SellerParty
 from blindfair.cli.options import Serving
 from blindfair.cli.party.screen import PartyScreen
@@ -104,8 +105,8 @@ def served_over_http(
             found=settings.at,
             hint="leave --http out, or move the mail to a folder with --mail DIR",
         )
-    limits = ServiceLimits().for_messages(settings.options.policy().max_sealed_message)
-    limits = limits.changed(serving.limit or ())
+    policy = settings.options.policy()
+    limits = ServiceLimits().for_messages(policy.max_sealed_message).changed(serving.limit or ())
     options = _options(serving, limits)
     agent = party.agent
     domain = Domain(agent.exchange.chain_id, agent.exchange.address)
@@ -124,6 +125,7 @@ def served_over_http(
         screen.lines.item(
             "", f"a stranger's request costs at most {limits.stranger_cost()}; a check takes {_check_ms(domain):.1f} ms"
         )
+        screen.lines.item("", f"the answer to an inquiry takes {answer_cost(agent.manifest, policy)}")
         if options.is_open_to_listeners:
             screen.notices.item(
                 "but",

@@ -52,15 +52,26 @@ def sign_envelope(
     type_name: str, body: Document, parts: Mapping[str, bytes], *, sender: Address, domain: Domain, private_key: bytes
 ) -> Envelope:
     """Make and sign a message of the type `type_name` (PROTOCOL 4)."""
-    described: Document = {
-        name: {"length": len(data), "sha256": hex_text(sha256(data))} for name, data in parts.items()
-    }
-    document = canonical(
-        {"body": body, "parts": described, "sender": sender, "type": type_name, "version": VERSION},
+    document = _document(
+        type_name, body, {name: (len(data), sha256(data)) for name, data in parts.items()}, sender=sender
     )
     signature = sign_message(domain, sha256(type_name.encode("ascii")), sha256(document), private_key)
     ordered = {name: parts[name] for name in sorted(parts)}
     return Envelope(sender, type_name, body, ordered, document, signature)
+
+
+def envelope_size(type_name: str, body: Document, parts: Mapping[str, int], *, sender: Address) -> int:
+    """Bytes of a message with parts of these lengths, known before it is made."""
+    any_digest = Digest(bytes(32))
+    document = _document(type_name, body, {name: (size, any_digest) for name, size in parts.items()}, sender=sender)
+    return len(MAGIC) + 4 + len(document) + SIGNATURE_SIZE + sum(parts.values())
+
+
+def _document(type_name: str, body: Document, parts: Mapping[str, tuple[int, Digest]], *, sender: Address) -> bytes:
+    described: Document = {
+        name: {"length": length, "sha256": hex_text(digest)} for name, (length, digest) in parts.items()
+    }
+    return canonical({"body": body, "parts": described, "sender": sender, "type": type_name, "version": VERSION})
 
 
 def open_envelope(data: bytes, *, domain: Domain, limits: Mapping[str, int]) -> Envelope:

@@ -8,7 +8,7 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import MalformedMessage
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.manifest import Manifest, check_listing
-from blindfair.protocol.messages.envelope import Envelope
+from blindfair.protocol.messages.envelope import Envelope, envelope_size
 from blindfair.protocol.quantities import Digest, ListingId
 
 
@@ -80,6 +80,12 @@ class Listing:
         hashes = tuple(Digest(leaves[i : i + 32]) for i in range(0, len(leaves), 32))
         check_listing(manifest, hashes)
         return cls(manifest, hashes)
+
+
+def listing_size(manifest: Manifest) -> int:
+    """Bytes of the `Listing` message of a manifest, known before it is made."""
+    leaves = {"leaves": 32 * manifest.chunk_count} if manifest.gives_leaves else {}
+    return envelope_size(Listing.TYPE, {"manifest": manifest.to_document()}, leaves, sender=manifest.seller)
 
 
 def part(envelope: Envelope, name: str, *, only: bool = True) -> bytes:
