@@ -184,7 +184,7 @@ class TestAServiceThatWasStartedOnce:
 @pytest.mark.deep
 def test_a_service_that_was_moved_is_named_again(pair: Pair, url: str) -> None:
     # By the tests above, where they run too: an account has one evaluation.
-    if not (pair.home / "buyer").exists():
+    if not (pair.home / "buyer" / SETTINGS).exists():
         with served(pair) as former:
             assert pair.evaluate_only_one("--at", former, "--poll", "0.1").code == 0
     assert pair.settings("buyer")["at"] != url
