@@ -4,18 +4,20 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from command import Inside
 from local_chain import LIGHT, PASSWORD, ROOT, LocalChain, password
 from trade import BOND, BUYER_POLICY, GRANT, HandValuer, listing_spec
 from web3 import Web3
 
+from bad_nodes import Change, changed
 from blindfair.agents.buyer.buyer import Buyer
 from blindfair.agents.context import AgentContext
 from blindfair.agents.messaging.transport import FolderTransport
@@ -45,6 +47,7 @@ from blindfair.protocol.errors import (
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import Address, Seconds, Wei
+from deep import deep
 
 PAGE = ROOT / "docs" / "how-to" / "watch-your-orders.md"
 PURCHASE = PurchaseOptions(
@@ -340,3 +343,57 @@ def test_a_folder_that_others_write_into_needs_the_accounts_that_are_served(chea
     for said in (stranger.out, stranger.err):
         assert f"--for {cheated.buyer.address}" in " ".join(said.split())
     assert inside(*words, "--for", cheated.buyer.address, "--account-gas", "0.01").code == 0
+
+
+# --- three nodes, one of which lies --------------------------------------------------------------------------------
+
+
+def hides_the_reveal(cheated: Cheated) -> Change:
+    """A node that calls the order locked for ever, and has no logs of the key."""
+    revealed, locked = (each.value.to_bytes(32).hex() for each in (OrderState.REVEALED, OrderState.LOCKED))
+
+    def change(request: dict[str, Any], result: Any) -> Any:
+        if request["method"] == "eth_getLogs":
+            return []
+        is_order = request["method"] == "eth_call" and len(result) == 2 + 2 * 64 and result[2:66] == revealed
+        return f"0x{locked}{2**40:064x}" if is_order else result
+
+    return change
+
+
+def stays_behind(cheated: Cheated) -> Change:
+    """A node whose latest block is for ever the one before the reveal, with the state of that time."""
+    url, own = cheated.chain.url, hex(cheated.chain.exchange.height())
+
+    def change(request: dict[str, Any], result: Any) -> Any:
+        if request["method"] == "eth_blockNumber":
+            return own
+        if request["method"] == "eth_getLogs":
+            return []
+        if "latest" not in request["params"]:
+            return result
+        params = [own if value == "latest" else value for value in request["params"]]
+        return requests.post(url, json=request | {"params": params}, timeout=20).json()["result"]
+
+    return change
+
+
+@pytest.mark.parametrize("lie", [hides_the_reveal, *deep(stays_behind)])
+def test_one_node_of_three_that_lies_keeps_no_watcher_from_its_dispute(
+    lie: Callable[[Cheated], Change], cheated: Cheated, inside: Inside
+) -> None:
+    watcher = cheated.watcher()
+    change = lie(cheated)
+    cheated.reveal()
+    words = cheated.words("watch")
+    directory, rpc = words.index("--directory") + 1, words.index("--rpc")
+    with changed(cheated.chain.url, change) as liar, changed(cheated.chain.url, lambda _, result: result) as other:
+        # Whom nobody contradicts is believed: there is nothing to do, and the window goes by.
+        alone = [*words[:rpc], "--rpc", liar, *words[rpc + 2 :]]
+        alone[directory] = "misled"
+        assert inside(*alone, *ONCE).code == 0
+        assert (state(cheated), cheated.chain.exchange.balance(watcher)) == (OrderState.REVEALED, GRANT)
+        several = inside(*words, "--rpc", liar, "--rpc", other, *ONCE)
+    assert several.code == 0, several.err
+    assert state(cheated) is OrderState.REFUNDED
+    assert cheated.chain.exchange.balance(watcher) < GRANT

@@ -84,8 +84,8 @@ def restore(
 ) -> None:
     """Restore a party's directory from a backup.
 
-    End every program of its account first, on all machines. An agent that finds that its copy is too old stops
-    (OldCopy) before it signs anything that a newer one contradicts.
+    End every program of its account first, on all machines. A seller or buyer compares its copy with chain and mail. As
+    far as these show that it is too old, it stops (OldCopy) and signs nothing that a newer copy contradicts.
     """
     from blindfair.api.backup import restore_backup
 

@@ -36,11 +36,13 @@ def watch(
     max_gas_price: MaxGasPrice = None,
     package: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A watch package of a buyer. May be repeated."),
+        typer.Option(metavar="FILE", help="A buyer's .watch file, or a seller's .reveal file. May be repeated."),
     ] = None,
     packages: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="A folder whose *.watch files are watched; looked at again at each turn."),
+        typer.Option(
+            metavar="DIR", help="A folder whose .watch and .reveal files are taken; looked at again at each turn."
+        ),
     ] = None,
     served: Annotated[
         list[str] | None,

@@ -95,7 +95,7 @@ def run_watch(options: WatchOptions, output: Output) -> None:
                     "There is nothing to watch",
                     expected="--package FILE or --packages FOLDER",
                     found="neither, and no order in the directory",
-                    hint="blindfair buyer watch-package makes the files",
+                    hint="blindfair buyer watch-package and blindfair seller watch-package make the files",
                 )
             _introduce(watcher, screen)
             trouble = None
@@ -229,9 +229,7 @@ def _tell(directory: Path, output: Output, more: Document, refused: tuple[Refuse
             "account": (journal.get(ACCOUNT) or b"").decode(),
             "fees_wei": str(sum(fees.values())),
             "orders": [*orders],
-            "refused": [
-                {"error": each.error.name, "file": str(each.path), "text": str(each.error)} for each in refused
-            ],
+            "refused": [*map(_refused, refused)],
             "transactions": len(fees),
             **more,
         }

@@ -11,6 +11,7 @@ from fees import (
     EVALUATION_BITS,
     FEE,
     FEE_BOND,
+    CorruptingReplySeller,
     ended,
     fee_is_paid,
     fee_offers,
@@ -27,7 +28,7 @@ from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.store.steps import CallName, Step, reveal_call
 from blindfair.protocol.cipher import key_commitment
-from blindfair.protocol.delivery import EncryptedDelivery, delivery_tree
+from blindfair.protocol.delivery import EncryptedDelivery
 from blindfair.protocol.errors import FaultProven, NoAnswer
 from blindfair.protocol.messages import PricedReply, Refusal, Reply, Request, read
 from blindfair.protocol.order import OrderState
@@ -59,18 +60,6 @@ def test_a_reply_whose_key_is_not_revealed_gives_the_fee_back_and_tells_nothing(
     parties.run()
     assert parties.seller.ending == Ending.REFUNDED
     assert spent_budget(parties.seller.journal)[:2] == (0, 0)
-
-
-class CorruptingReplySeller(Seller):
-    """Encrypts another chunk than the leaf list says."""
-
-    def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> EncryptedDelivery:
-        honest = super()._encrypted_reply(digest, key)
-        place = len(honest.ciphertexts) // 2
-        wrong = bytearray(honest.ciphertexts[place])
-        wrong[-1] ^= 1
-        ciphertexts = (*honest.ciphertexts[:place], bytes(wrong), *honest.ciphertexts[place + 1 :])
-        return EncryptedDelivery(ciphertexts, honest.leaf_hashes, delivery_tree(ciphertexts, honest.leaf_hashes).root)
 
 
 def test_a_wrong_chunk_of_the_reply_is_proven_and_the_fee_comes_back(world: World) -> None:

@@ -4,16 +4,29 @@ right to the wei, and no key is shown against a lock that is gone (PROTOCOL 7)."
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reorganised import DeepWorld, Unfolding, put_back, reorganise
-from trade import BOND, PRICE, Stages, make_parties
+from reorganised_stages import (
+    ENDS,
+    PAID,
+    Begin,
+    Stage,
+    at_accept_of_a_kept_key,
+    at_bond,
+    at_dispute,
+    at_fee_accept,
+    at_rest_bond,
+    at_reveal,
+    at_watchers_dispute,
+)
+from trade import Parties, Stages, calls_of, make_parties
 
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.settlement.finality_tracker import FinalityTracker
 from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.exchange import DataExchange, Finality
-from blindfair.cli.demo.hostile import CorruptingSeller
 from blindfair.protocol.order import OrderState
 from blindfair.protocol.quantities import ETHER, Address
 
@@ -21,22 +34,21 @@ BEFORE = 40
 """Blocks between the contract and the trade, which are not replaced."""
 
 DEPTHS = (1, 2, 7, 32)
-Begin = Callable[..., Unfolding]
-Stage = Callable[[Begin, int], Unfolding]
 
 
 @pytest.fixture
 def begin(stages: Stages, tmp_path: Path) -> Begin:
     """A trade that is agreed, or new, where so many blocks on top are final as are replaced."""
 
-    def begun(depth: int, *, stage: str = "agreed", seller_type: Callable[..., object] | None = None) -> Unfolding:
+    def begun(
+        depth: int, *, stage: str = "agreed", parties: Callable[..., Parties] = make_parties, **changes: Any
+    ) -> Unfolding:
         if stage != "new":
             stages.leave(stage, tmp_path)
         world = DeepWorld(tmp_path / stage)
         world.depth = depth
         world.chain.mine(BEFORE)
-        changes = {} if seller_type is None else {"seller_type": seller_type}
-        return Unfolding(make_parties(world, **changes), depth)  # type: ignore[arg-type]
+        return Unfolding(parties(world, **changes), depth)
 
     return begun
 
@@ -46,7 +58,7 @@ def _replaced(unfolding: Unfolding, *, kept: bool) -> None:
     chain, exchange, depth = unfolding.world.chain, unfolding.world.exchange, unfolding.depth
     top = exchange.height()
     while exchange.height() < top + depth - 1:
-        if not any(exchange.height() < top + depth - 1 and agent.step() for agent in unfolding.parties.both):
+        if not any(exchange.height() < top + depth - 1 and agent.step() for agent in unfolding.agents):
             chain.mine(1)
     lost = reorganise(chain, exchange.height() - top + 1)
     assert lost
@@ -59,79 +71,10 @@ def state(unfolding: Unfolding) -> OrderState:
     return unfolding.world.exchange.order(offer.struct_hash()).state
 
 
-def at_commit(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="new")
-    unfolding.parties.seller.step()
-    assert "commit" in unfolding.parties.seller.receipts()
-    return unfolding
-
-
-def at_bond(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "deposit"), unfolding.parties.seller)
-    return unfolding
-
-
-def at_accept(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.parties.paid)
-    return unfolding
-
-
-def at_reveal(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "reveal"))
-    return unfolding
-
-
-def at_release(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "release"))
-    return unfolding
-
-
-def at_claim(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.parties.paid)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "claim"), unfolding.parties.seller)
-    return unfolding
-
-
-def at_withdrawal(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "withdraw"))
-    return unfolding
-
-
-def at_dispute(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, seller_type=CorruptingSeller)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "dispute"))
-    return unfolding
-
-
-def at_refund(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.parties.paid)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "refund"), unfolding.parties.buyer)
-    return unfolding
-
-
-PAID, RETURNED = (-PRICE, PRICE), (BOND, -BOND)
-ENDS: dict[Stage, tuple[Ending, tuple[int, int]]] = {
-    at_commit: (Ending.RELEASED, PAID),
-    at_bond: (Ending.RELEASED, PAID),
-    at_accept: (Ending.RELEASED, PAID),
-    at_reveal: (Ending.RELEASED, PAID),
-    at_release: (Ending.RELEASED, PAID),
-    at_claim: (Ending.RELEASED, PAID),
-    at_withdrawal: (Ending.RELEASED, PAID),
-    at_dispute: (Ending.REFUNDED, RETURNED),
-    at_refund: (Ending.REFUNDED, RETURNED),
-}
-
-
 ORDINARY: set[tuple[Stage, int, bool]] = {
     (at_bond, 2, False), (at_reveal, 1, True), (at_dispute, 1, False),
+    (at_fee_accept, 1, False), (at_rest_bond, 2, False), (at_accept_of_a_kept_key, 1, False),
+    (at_watchers_dispute, 1, False),
 }  # fmt: skip
 """What every run of the tests takes; the rest takes minutes."""
 
@@ -151,16 +94,25 @@ def test_what_a_reorganisation_takes_is_sent_again(stage: Stage, depth: int, kep
     unfolding = stage(begin, depth)
     _replaced(unfolding, kept=kept)
     unfolding.settle()
-    unfolding.parties.seller.step()
     ending, deltas = ENDS[stage]
-    assert unfolding.parties.buyer.outcome is not None
-    assert unfolding.parties.buyer.outcome.final == ending
-    assert unfolding.parties.seller.ending is ending
+    seller, buyer = unfolding.parties.both
+    if not seller.is_closed:
+        seller.step()
+        assert seller.ending is ending
+        assert unfolding.world.exchange.free_balance(seller.address, ETHER) == 0
+    if not buyer.is_closed:
+        assert buyer.outcome is not None
+        assert buyer.outcome.final == ending
+    if unfolding.watch is not None:
+        (end,) = unfolding.watch.watcher.ended()
+        assert end.ending == ending.value
+        # Gas and nothing else, and for each call once.
+        assert unfolding.watch.paid() > 0
+        calls = calls_of(unfolding.world, unfolding.watch.address)
+        assert len(calls) == len(set(calls))
     assert unfolding.parties.deltas() == deltas
-    assert unfolding.world.exchange.free_balance(unfolding.parties.seller.address, ETHER) == 0
     unfolding.check_signed()
-    unfolding.parties.close()
-    unfolding.world.close()
+    unfolding.close()
 
 
 # --- deeper than what counts as final ------------------------------------------------------------------------------
@@ -191,8 +143,7 @@ def test_a_key_whose_accept_was_final_and_is_gone_is_told_of_and_shown_for_no_ot
         assert {name.partition(":")[0] for name in seller.transactions() if name not in signed} <= {"withdraw"}
     warnings = [event.text for event in unfolding.world.told if event.step == "warning"]
     assert sum("whose key was shown" in text for text in warnings) == 1
-    unfolding.parties.close()
-    unfolding.world.close()
+    unfolding.close()
 
 
 # --- since when ----------------------------------------------------------------------------------------------------

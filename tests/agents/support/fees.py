@@ -7,11 +7,13 @@ from trade import AUDITED, BUYER_POLICY, OFFERED, Parties, World, listing_spec, 
 
 from blindfair.agents.buyer.outcome import Outcome
 from blindfair.agents.seller.listing_spec import ListingSpec
+from blindfair.agents.seller.seller import Seller
 from blindfair.agents.store.purchase_steps import OPENED_REPLY
 from blindfair.agents.store.steps import Step, accept_call, is_fee
+from blindfair.protocol.delivery import EncryptedDelivery, delivery_tree
 from blindfair.protocol.offer import Offer
 from blindfair.protocol.parts import PartName
-from blindfair.protocol.quantities import Wei
+from blindfair.protocol.quantities import DeliveryKey, Digest, Wei
 
 FEE = Wei(1_920_000_000_000_007)
 """Of the one query of 3 bits that these buyers ask. Odd, so that a wei that is lost or doubled shows."""
@@ -23,6 +25,18 @@ OPENED_BITS = AUDITED * RECORD_BITS
 """What one audit opens free: less than one evaluation tells."""
 
 PAYS = replace(BUYER_POLICY, max_evaluation_fee=FEE)
+
+
+class CorruptingReplySeller(Seller):
+    """Encrypts another chunk than the leaf list says."""
+
+    def _encrypted_reply(self, digest: Digest, key: DeliveryKey) -> EncryptedDelivery:
+        honest = super()._encrypted_reply(digest, key)
+        place = len(honest.ciphertexts) // 2
+        wrong = bytearray(honest.ciphertexts[place])
+        wrong[-1] ^= 1
+        ciphertexts = (*honest.ciphertexts[:place], bytes(wrong), *honest.ciphertexts[place + 1 :])
+        return EncryptedDelivery(ciphertexts, honest.leaf_hashes, delivery_tree(ciphertexts, honest.leaf_hashes).root)
 
 
 def charging(**terms: Any) -> ListingSpec:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from trade import Parties, World
+from watched import Watch
 
 from blindfair.agents.agent import Agent
 from blindfair.agents.context import AgentContext
+from blindfair.agents.watch.watcher import Watcher
 from blindfair.chain.embedded import EmbeddedChain
 from blindfair.chain.embedded_backend import BLOCK_TIME, Rejected
 from blindfair.chain.exchange import Finality
@@ -82,6 +84,9 @@ class Unfolding:
     depth: int
     """Blocks that make final."""
 
+    watch: Watch | None = None
+    """A watcher beside them."""
+
     shown: list[tuple[OrderId, BlockNumber | None, int]] = field(default_factory=list)
     """Each showing of a key to a node: the order, the block of its accept then, the height then."""
 
@@ -102,10 +107,19 @@ class Unfolding:
     def world(self) -> World:
         return self.parties.world
 
-    def until(self, done: Callable[[], bool], *agents: Agent, rounds: int = 400) -> None:
-        """Steps of these agents, of both if none is named. Where nobody moves there is a block, and, once all that may
-        become final is final, the next moment that somebody waits for."""
-        agents = agents or self.parties.both
+    @property
+    def agents(self) -> tuple[Agent | Watcher, ...]:
+        """Those that are there: the parties that were not closed, and the watcher."""
+        watchers = () if self.watch is None else (self.watch.watcher,)
+        return (*(agent for agent in self.parties.both if not agent.is_closed), *watchers)
+
+    def until(self, done: Callable[[], bool], *agents: Agent | Watcher, rounds: int = 400) -> None:
+        """Steps of these agents, of all that are there if none is named.
+
+        Where nobody moves there is a block, and, once all that may become final is final, the next moment that somebody
+        waits for.
+        """
+        agents = agents or self.agents
         idle = 0
         for _ in range(rounds):
             if done():
@@ -118,22 +132,38 @@ class Unfolding:
         waits = [agent.waiting.reason for agent in agents if agent.waiting]
         raise AssertionError(f"the trade does not come to an end: {waits}")
 
-    def has(self, agent: Agent, call: str) -> Callable[[], bool]:
-        """Whether a transaction of a step whose name begins so is in a block."""
-        return lambda: any(step.startswith(call) for step in agent.receipts())
+    def has(self, agent: Agent | Watcher, call: str, part: str = "") -> Callable[[], bool]:
+        """Whether a transaction of a step whose name begins so, and ends with the part, is in a block."""
+        return lambda: any(step.startswith(call) and step.endswith(part) for step in agent.wallet.receipts())
+
+    def is_settled(self) -> bool:
+        """Whether the trade has ended for all that are there."""
+        seller, buyer = self.parties.both
+        return (
+            (seller.is_closed or seller.idle)
+            and (buyer.is_closed or buyer.outcome is not None)
+            and not (self.watch and self.watch.watcher.open_orders)
+        )
 
     def settle(self) -> None:
         """Go on to the end."""
-        self.until(self.parties.settled)
+        self.until(self.is_settled)
 
     def check_signed(self) -> None:
         """No two calls at one number, and no key shown before the accept was final."""
-        for agent in self.parties.both:
+        for agent in self.agents:
             by_number: dict[int, set[str]] = {}
-            for name in agent.transactions():
+            for name in agent.wallet.hashes():
                 prepared: PreparedTransaction = agent.wallet._prepared(name)  # type: ignore[arg-type]
                 by_number.setdefault(prepared.nonce, set()).add(name.partition("+")[0])
             assert all(len(names) == 1 for names in by_number.values()), by_number
         for _, accepted, height in self.shown:
             assert accepted is not None
             assert height >= accepted + self.depth
+
+    def close(self) -> None:
+        """Let go of all, the world too."""
+        self.parties.close()
+        if self.watch is not None:
+            self.watch.close()
+        self.world.close()

@@ -1,5 +1,6 @@
 """Parties whose buyer buys a sample first, and what came of it (PROTOCOL 5.6)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -15,11 +16,14 @@ from trade import (
 )
 
 from blindfair.agents.buyer.outcome import Outcome
+from blindfair.agents.seller.seller import Seller
 from blindfair.agents.store.steps import Step, StepKind
+from blindfair.cli.demo.hostile import CorruptingSeller
+from blindfair.protocol.delivery import EncryptedDelivery
 from blindfair.protocol.draw import draw
 from blindfair.protocol.messages import Openings, Selection
 from blindfair.protocol.order import OrderState
-from blindfair.protocol.quantities import ETHER, RecordIndex, Wei
+from blindfair.protocol.quantities import ETHER, DeliveryKey, RecordIndex, Wei
 
 SAMPLED = 12
 """More than the ten of twenty that the listing opens free of charge."""
@@ -28,6 +32,15 @@ POLICY = replace(BUYER_POLICY, audit_rows=SAMPLED, max_sample_share=Fraction(1))
 SAMPLE_PRICE = Wei(SAMPLED * PER_RECORD)
 REST_PRICE = Wei(PRICE - SAMPLE_PRICE)
 SAMPLE_BOND, REST_BOND = Wei(SAMPLE_PRICE // 10), Wei(REST_PRICE // 10)
+
+
+class RestCorruptingSeller(CorruptingSeller):
+    """Honest until the sample is sold."""
+
+    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
+        if len(records) == SAMPLED:
+            return Seller._encrypted(self, records, key)
+        return super()._encrypted(records, key)
 
 
 def buying(world: World, **changes: Any) -> Parties:

@@ -27,6 +27,7 @@ from blindfair.agents.policy import BuyerPolicy, SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.agents.seller.seller import Seller
 from blindfair.agents.store.directory import SecretStore, private_directory
+from blindfair.agents.watch.watcher import Watcher
 from blindfair.blind.parameters import parameter_set
 from blindfair.chain.abi import encode_call
 from blindfair.chain.artifacts import load_artifact
@@ -239,7 +240,7 @@ class World:
     def mint(self, token: Address, to: Address, amount: int) -> None:
         self.send(Call("mint", token, encode_call(load_artifact("TestToken").abi, "mint", to, amount)))
 
-    def round(self, *agents: Agent) -> bool:
+    def round(self, *agents: Agent | Watcher) -> bool:
         """One step of each; whether any of them did something. If none did, there is a new block at least."""
         progress = any([agent.step() for agent in agents])
         if not progress:

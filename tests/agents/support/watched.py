@@ -47,6 +47,7 @@ class Watch:
     ceiling: Wei = CEILING
     money: Wei = GRANT
     limits: WatchLimits = field(default_factory=WatchLimits)
+    final_depth: int = FINAL_DEPTH
     told: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -63,7 +64,7 @@ class Watch:
             self.world.directory / "watcher",
             self.world.exchange,
             self.account,
-            finality=Finality(FINAL_DEPTH),
+            finality=Finality(self.final_depth),
             gas_ceiling=self.ceiling,
             limits=self.limits,
             on_event=self.told.append,

@@ -10,6 +10,7 @@ from sampled import (
     REST_PRICE,
     SAMPLE_PRICE,
     SAMPLED,
+    RestCorruptingSeller,
     buying,
     drawn,
     ended,
@@ -38,15 +39,6 @@ from blindfair.protocol.parts import PartName
 from blindfair.protocol.quantities import DeliveryKey, RecordIndex, Seconds, Wei
 
 # --- cheats with the rest ---
-
-
-class RestCorruptingSeller(CorruptingSeller):
-    """Honest until the sample is sold."""
-
-    def _encrypted(self, records: Sequence[RecordIndex], key: DeliveryKey) -> EncryptedDelivery:
-        if len(records) == SAMPLED:
-            return Seller._encrypted(self, records, key)
-        return super()._encrypted(records, key)
 
 
 class OtherRecordsSeller(Seller):

@@ -14,7 +14,6 @@ from blindfair.agents.settlement.gas_share import GasShare
 from blindfair.agents.store.journal import Journal
 from blindfair.agents.store.steps import CallName
 from blindfair.agents.store.watch_steps import WATCH_CLIENT, WatchedOrder, order_of_call
-from blindfair.influence.spelling import option
 from blindfair.protocol.chunks import CHUNK_SIZES
 from blindfair.protocol.errors import CannotWrite, NotServed
 from blindfair.protocol.quantities import Address, Wei
@@ -68,7 +67,7 @@ class Clients:
                 "The package is of an account that this watcher does not serve",
                 expected="an account that is named with `for`",
                 found=account,
-                hint=f"serve it with {option('for', account)}",
+                hint=f"serve it with `for={account!r}`",
             )
         # Those of ended orders are not there any more.
         for path in [path for path in files if not path.exists()]:

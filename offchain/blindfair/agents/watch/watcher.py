@@ -65,10 +65,8 @@ from blindfair.protocol.signing import Domain
 PACKAGES = "packages"
 """The folder in a watcher's directory that holds the packages of orders that go on."""
 
-
 _ALL_GOOD = b"null"
 """The verdict without a wrong chunk."""
-
 
 _ANYBODY = WatchLimits()
 
