@@ -182,18 +182,19 @@ class TestAServiceThatWasStartedOnce:
 
 
 @pytest.mark.deep
-def test_a_service_that_was_moved_is_named_again(pair: Pair, url: str) -> None:
-    # By the tests above, where they run too: an account has one evaluation.
+def test_a_service_that_was_moved_is_named_again(pair: Pair) -> None:
+    # Begun by the tests above, where they run too: an account has one evaluation.
     if not (pair.home / "buyer" / SETTINGS).exists():
         with served(pair) as former:
             assert pair.evaluate_only_one("--at", former, "--poll", "0.1").code == 0
-    assert pair.settings("buyer")["at"] != url
-    moved = pair.inside("buyer", "resume", *pair.common("buyer"), "--at", url, "--poll", "0.1")
-    assert moved.code == 0, moved.err
-    assert pair.settings("buyer")["at"] == url
-    both = pair.inside("buyer", "resume", *pair.common("buyer"), "--at", url, "--mail", pair.home / "folder")
-    both.failed(InvalidOption, "--mail FOLDER or --at URL")
-    assert pair.settings("buyer")["at"] == url
+    with served(pair) as url:
+        assert pair.settings("buyer")["at"] != url
+        moved = pair.inside("buyer", "resume", *pair.common("buyer"), "--at", url, "--poll", "0.1")
+        assert moved.code == 0, moved.err
+        assert pair.settings("buyer")["at"] == url
+        both = pair.inside("buyer", "resume", *pair.common("buyer"), "--at", url, "--mail", pair.home / "folder")
+        both.failed(InvalidOption, "--mail FOLDER or --at URL")
+        assert pair.settings("buyer")["at"] == url
 
 
 def test_a_way_to_the_seller_is_needed_and_one_is_enough(pair: Pair, tmp_path: Path, nowhere: str) -> None:
