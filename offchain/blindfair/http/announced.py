@@ -22,6 +22,7 @@ from blindfair.protocol.errors import (
     BlindfairError,
     InvalidOption,
     ServiceBusy,
+    ServiceFailed,
     ServiceUnreachable,
     UntrustedCertificate,
 )
@@ -41,7 +42,7 @@ SERVICE_BYTES = 4 * 2**20
 """Bytes of manifests that are read from one service at most."""
 
 _SHOWN = 100
-_NOT_TO_REACH = (ServiceUnreachable, ServiceBusy, UntrustedCertificate)
+_NOT_TO_REACH = (ServiceUnreachable, ServiceBusy, ServiceFailed, UntrustedCertificate)
 
 
 class Reach(StrEnum):
