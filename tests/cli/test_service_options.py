@@ -7,11 +7,12 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from command import COMMAND, Ended, Inside
 from local_chain import LocalChain, shell, wait_for
 from real_tables import LABEL, tumours, write_csv
@@ -21,7 +22,11 @@ from blindfair.api.connection import connect
 from blindfair.api.listing_options import ListingOptions
 from blindfair.cli.party.begun import SETTINGS
 from blindfair.cli.party.settings import load
+from blindfair.http.service import HttpService, ServiceOptions
 from blindfair.protocol.errors import InvalidOption, ServiceUnreachable, WrongService
+from blindfair.protocol.fields import hex_text
+from blindfair.protocol.manifest import Manifest
+from blindfair.protocol.signing import Domain
 from ports import free_port
 
 
@@ -162,6 +167,29 @@ class TestAServiceThatWasStartedOnce:
         assert "300 records" in shown.out
         named = pair.inside("buyer", "find", "--at", url, *pair.place, "--listing", pair.listing, "--json", "-")
         assert len(json.loads(named.out)["listings"]) == 1
+
+    def test_a_listing_that_is_not_committed_yet_hides_no_other(self, pair: Pair, url: str, tmp_path: Path) -> None:
+        """Another service of the same seller shows a listing more, and shows it first."""
+        answer = requests.get(f"{url}/v1/listings/{pair.listing}", timeout=30)
+        manifest = Manifest.from_document(answer.json())
+        early = next(
+            found
+            for number in range(1000)
+            if (found := replace(manifest, description=f"draft {number}")).listing < manifest.listing
+        )
+        domain = Domain(pair.chain.exchange.chain_id, pair.chain.exchange.address)
+        listings = {hex_text(each.listing): each for each in (early, manifest)}
+        options = ServiceOptions(f"127.0.0.1:{free_port()}")
+        mail = tmp_path / "mail"
+        with HttpService(options, mail=mail, seller=manifest.seller, domain=domain, listings=listings) as service:
+            ended = pair.inside("buyer", "find", "--at", service.url, *pair.place, "--json", "-")
+            assert ended.code == 0, ended.err
+            told = json.loads(ended.out)
+            assert [one["listing"] for one in told["listings"]] == [pair.listing]
+            (bad,) = told["left_out"]
+            assert bad["listing"] == hex_text(early.listing) and "was never committed to" in bad["reason"]
+            shown = " ".join(pair.inside("buyer", "find", "--at", service.url, *pair.place).out.split())
+            assert "300 records" in shown and f"left out {hex_text(early.listing)}: " in shown
 
     def test_a_buyer_needs_the_url_alone_and_remembers_it(self, pair: Pair, url: str) -> None:
         pair.sell("another")

@@ -31,7 +31,8 @@ def test_a_program_opens_a_seller_that_answers_over_http(tmp_path: Path) -> None
             world.chain.mine(1)
         url, agent = party.url, party.agent
         assert url is not None
-        assert fetch_manifests(url, agent.domain, {party.listing: party.address}) == {party.listing: agent.manifest}
+        found = fetch_manifests(url, agent.domain, {party.listing: party.address})
+        assert (found.manifests, found.left_out) == ({party.listing: agent.manifest}, {})
         away = replace(
             context, transport=lambda own, sign: HttpTransport(url, own, sign, agent.domain, tmp_path / "on the way")
         )

@@ -14,7 +14,7 @@ from blindfair.agents.context import AgentContext
 from blindfair.agents.messaging.transport import FolderTransport, Signer, Transport
 from blindfair.agents.settlement.ending import Ending
 from blindfair.cli.demo.hostile import CorruptingSeller
-from blindfair.http.catalogue import fetch_manifests
+from blindfair.http.catalogue import fetch_manifests, reason_of
 from blindfair.http.client import HttpTransport
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.service import HttpService, ServiceOptions
@@ -22,7 +22,7 @@ from blindfair.http.wire import ServiceInfo
 from blindfair.protocol.documents import canonical
 from blindfair.protocol.errors import BlindfairError, FieldMismatch, InvalidListing, RootMismatch
 from blindfair.protocol.fields import hex_text
-from blindfair.protocol.quantities import Address
+from blindfair.protocol.quantities import Address, ListingId
 from blindfair.protocol.signing import Domain
 
 PATIENT = ServiceLimits(
@@ -136,7 +136,8 @@ def test_a_manifest_is_believed_where_it_is_what_its_seller_committed_to(listed:
     manifest = listed.seller.manifest
     answers, domain = catalogue(listed)
     with answering(answers) as url:
-        assert fetch_manifests(url, domain, {manifest.listing: manifest.seller}) == {manifest.listing: manifest}
+        found = fetch_manifests(url, domain, {manifest.listing: manifest.seller})
+    assert (found.manifests, found.left_out) == ({manifest.listing: manifest}, {})
 
 
 @pytest.mark.parametrize(
@@ -159,3 +160,25 @@ def test_a_manifest_that_the_chain_does_not_vouch_for_is_named(
     answers, domain = catalogue(listed, **changed)
     with answering(answers) as url, pytest.raises(error):
         fetch_manifests(url, domain, sellers(listed))  # type: ignore[arg-type]
+
+
+def test_bad_listings_hide_no_good_one(listed: Parties) -> None:
+    """One that is not committed yet, one that is no manifest, one that is not there; the good one comes last."""
+    answers, domain = catalogue(listed)
+    manifest = listed.seller.manifest
+    early = replace(manifest, description="not committed yet")
+    broken, missing = ListingId(b"\1" * 32), ListingId(b"\2" * 32)
+    numbers = [hex_text(number) for number in (early.listing, broken, missing, manifest.listing)]
+    answers["GET", "/v1/listings"] = (200, {}, canonical({"listings": [*numbers]}))
+    answers["GET", f"/v1/listings/{numbers[0]}"] = (200, {}, canonical(early.to_document()))
+    answers["GET", f"/v1/listings/{numbers[1]}"] = (200, {}, b'"\x1b[2J"')
+    sellers = {manifest.listing: manifest.seller}
+    with answering(answers) as url:
+        found = fetch_manifests(url, domain, sellers)
+        assert fetch_manifests(url, domain, sellers, manifest.listing).left_out == {}
+        with pytest.raises(InvalidListing):
+            fetch_manifests(url, domain, sellers, early.listing)
+    assert found.manifests == {manifest.listing: manifest}
+    assert [*found.left_out] == [early.listing, broken, missing]
+    assert isinstance(found.left_out[early.listing], InvalidListing)
+    assert all(reason_of(error).isprintable() for error in found.left_out.values())

@@ -15,13 +15,14 @@ from enum import StrEnum
 
 from blindfair.chain.directory import Announcement
 from blindfair.http.calls import NOT_PUBLIC, Caller, read_body
-from blindfair.http.catalogue import check_committed, listing_path
+from blindfair.http.catalogue import check_committed, listing_path, reason_of
 from blindfair.http.session import parse_answer, read_info
 from blindfair.http.wire import service_url
 from blindfair.protocol.errors import (
     BlindfairError,
     InvalidOption,
     ServiceBusy,
+    ServiceFailed,
     ServiceUnreachable,
     UntrustedCertificate,
 )
@@ -41,7 +42,7 @@ SERVICE_BYTES = 4 * 2**20
 """Bytes of manifests that are read from one service at most."""
 
 _SHOWN = 100
-_NOT_TO_REACH = (ServiceUnreachable, ServiceBusy, UntrustedCertificate)
+_NOT_TO_REACH = (ServiceUnreachable, ServiceBusy, ServiceFailed, UntrustedCertificate)
 
 
 class Reach(StrEnum):
@@ -186,8 +187,7 @@ def _failed(announcement: Announcement, error: BlindfairError) -> AnnouncedListi
     if error.found == NOT_PUBLIC:
         return _settled(announcement, Reach.NOT_ASKED, f"{NOT_PUBLIC}; --private asks there all the same")
     reach = Reach.UNREACHABLE if isinstance(error, _NOT_TO_REACH) else Reach.NOT_BELIEVED
-    found = "" if error.found is None else f"; found {error.found}"
-    return _settled(announcement, reach, f"{error.what}{found}")
+    return _settled(announcement, reach, reason_of(error))
 
 
 def _settled(announcement: Announcement, reach: Reach, reason: str) -> AnnouncedListing:

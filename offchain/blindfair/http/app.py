@@ -27,10 +27,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from blindfair.agents.messaging.handles import is_handle
+from blindfair.http.failures import Failures, Guard
 from blindfair.http.gate import Gate, client_address, problem_response
 from blindfair.http.limits import ServiceLimits, TokenBuckets, network_of
 from blindfair.http.pages import CATALOGUE, ICON_PATH, LISTING_PAGES, STYLE_PATH, PageFolder
-from blindfair.http.problems import Problem, busy, damaged, refused_session
+from blindfair.http.problems import Problem, busy, damaged, failed, refused_session
 from blindfair.http.sessions import Proof, Session, Sessions
 from blindfair.http.spool import Spool
 from blindfair.http.uploads import Segment, Uploads
@@ -64,7 +65,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 class ServiceApp:
     """The answers of one service. `catalogue` has the canonical manifest of each listing by its number, `pages` is the
-    folder with what it shows to people."""
+    folder with what it shows to people, `failures` is told of errors of the service's own."""
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class ServiceApp:
         info: ServiceInfo,
         catalogue: Mapping[str, bytes],
         limits: ServiceLimits,
+        failures: Failures,
         prefix: str = "",
         pages: Path | None = None,
         *,
@@ -81,6 +83,7 @@ class ServiceApp:
         self._info = info
         self._catalogue = dict(catalogue)
         self._limits = limits
+        self._failures = failures
         self._sessions = Sessions(info, limits)
         self._uploads = Uploads(spool, info.domain, limits)
         self._proofs = TokenBuckets(limits.proof_rate, limits.proof_burst, is_restart=is_restart)
@@ -88,7 +91,7 @@ class ServiceApp:
         self._prefix = prefix
         self._pages = PageFolder(pages, self._catalogue)
 
-    def asgi(self) -> Gate:
+    def asgi(self) -> Guard:
         """The application to serve."""
         routes: list[tuple[str, str, Answer]] = [
             (HEALTH, "GET", self._tell_health),
@@ -122,11 +125,13 @@ class ServiceApp:
                 Problem: _problem,
                 HTTPException: self._not_found,
                 BlindfairError: _bad_request,
-                OSError: _trouble,
+                OSError: self._trouble,
+                # Told by `Guard`, to which Starlette raises it again.
+                Exception: _failed,
             },
         )
         app.router.redirect_slashes = False
-        return Gate(app, self._sessions, self._limits, is_restart=self._is_restart)
+        return Guard(Gate(app, self._sessions, self._limits, is_restart=self._is_restart), self._failures)
 
     # --- for anybody -----------------------------------------------------------------------------------------------
 
@@ -162,6 +167,17 @@ class ServiceApp:
     async def _not_found(self, request: Request, error: Any) -> Response:
         page = self._pages.missing(request) if error.status_code == 404 else None
         return page or _no_such_path(error.status_code)
+
+    async def _trouble(self, _: Request, error: Any) -> Response:
+        """A document that took too long, or the disk's trouble, which is no client's business in detail."""
+        if isinstance(error, TimeoutError):
+            return problem_response(
+                busy("A document took too long", expected="all of it", found="a part", seconds=1, status=408)
+            )
+        self._failures.note(error)
+        return problem_response(
+            busy("The disk does not take it", expected="a disk that works", found="none", seconds=60, status=507)
+        )
 
     # --- sessions --------------------------------------------------------------------------------------------------
 
@@ -296,7 +312,8 @@ class _FileAnswer(StreamingResponse):
         while start < end:
             block = os.pread(self._file.fileno(), min(_BLOCK, end - start), start)
             if not block:
-                return
+                # Whatever made the file shorter, the answer cannot be what it said.
+                raise EOFError("a message became shorter while it was sent")
             start += len(block)
             yield block
 
@@ -345,12 +362,6 @@ async def _bad_request(_: Request, error: Any) -> Response:
     return problem_response(Problem(400, refused))
 
 
-async def _trouble(_: Request, error: Any) -> Response:
-    """A document that took too long, or the disk's trouble, which is no client's business in detail."""
-    if isinstance(error, TimeoutError):
-        return problem_response(
-            busy("A document took too long", expected="all of it", found="a part", seconds=1, status=408)
-        )
-    return problem_response(
-        busy("The disk does not take it", expected="a disk that works", found="none", seconds=60, status=507)
-    )
+async def _failed(_: Request, __: Any) -> Response:
+    """An error that nobody expected."""
+    return problem_response(failed())

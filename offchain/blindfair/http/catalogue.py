@@ -1,17 +1,39 @@
 """What a service lists, for anybody: believed only where the chain has the same commitment, of the same seller."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from blindfair.http.calls import Caller
 from blindfair.http.session import read_document, read_info
 from blindfair.http.wire import DOCUMENT_BYTES, LISTINGS, MANIFEST_BYTES, ServiceInfo, service_url
-from blindfair.protocol.errors import FieldMismatch, InvalidListing, MalformedMessage, RootMismatch, WrongService
+from blindfair.protocol.errors import (
+    BlindfairError,
+    FieldMismatch,
+    InvalidListing,
+    MalformedMessage,
+    RootMismatch,
+    ServiceBusy,
+    ServiceUnreachable,
+    UntrustedCertificate,
+    WrongService,
+)
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address, ListingId
 from blindfair.protocol.signing import Domain
 
 _LISTINGS = 1000
+_REASON = 300
+_OF_WHOLE_SERVICE = (ServiceUnreachable, ServiceBusy, UntrustedCertificate)
+"""Errors after which the other listings are not asked for: each could take a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceListings:
+    """What a service lists: the manifests that the chain vouches for, and what is wrong with each other listing."""
+
+    manifests: Mapping[ListingId, Manifest]
+    left_out: Mapping[ListingId, BlindfairError]
 
 
 def check_service(at: str, domain: Domain | None) -> ServiceInfo:
@@ -28,12 +50,15 @@ def check_service(at: str, domain: Domain | None) -> ServiceInfo:
 
 def fetch_manifests(
     url: str, domain: Domain, sellers: Mapping[ListingId, Address], wanted: ListingId | None = None
-) -> dict[ListingId, Manifest]:
-    """The manifests that a service shows, all or the one of `wanted`. `sellers` has who committed what, by the chain.
+) -> ServiceListings:
+    """The listings that a service shows, all or the one of `wanted`. `sellers` has who committed what, by the chain.
 
-    Raises RootMismatch for a manifest that does not hash to its listing's number, InvalidListing for one that nobody
-    has committed, FieldMismatch for one of another seller, and what `check_service` raises.
+    One bad listing hides no other. Where none is good, what is wrong with the first is raised: RootMismatch for a
+    manifest that does not hash to its listing's number, InvalidListing for one that nobody has committed, FieldMismatch
+    for one of another seller. Raises what `check_service` raises, and ServiceBusy, as soon as it comes.
     """
+    manifests: dict[ListingId, Manifest] = {}
+    left_out: dict[ListingId, BlindfairError] = {}
     caller = Caller(url)
     try:
         info = read_info(caller, domain)
@@ -43,13 +68,24 @@ def fetch_manifests(
             numbers = [ListingId(number) for number in listed.datas("listings", 32, _LISTINGS)]
         except MalformedMessage as error:
             raise WrongService(f"{url} lists something else", expected="listings", found=str(error)[:200]) from error
-        return {
-            number: _manifest(caller, number, info.seller, sellers)
-            for number in numbers
-            if wanted is None or number == wanted
-        }
+        for number in numbers if wanted is None else [number for number in numbers if number == wanted]:
+            try:
+                manifests[number] = _manifest(caller, number, info.seller, sellers)
+            except _OF_WHOLE_SERVICE:
+                raise
+            except BlindfairError as error:
+                left_out[number] = error
     finally:
         caller.close()
+    if left_out and not manifests:
+        raise next(iter(left_out.values()))
+    return ServiceListings(manifests, left_out)
+
+
+def reason_of(error: BlindfairError) -> str:
+    """What is wrong with a listing, in short and printable text: a service may have chosen some of the words."""
+    found = "" if error.found is None else f"; found {error.found}"
+    return "".join(each if each.isprintable() else "?" for each in f"{error.what}{found}"[:_REASON])
 
 
 def _manifest(caller: Caller, number: ListingId, seller: Address, sellers: Mapping[ListingId, Address]) -> Manifest:

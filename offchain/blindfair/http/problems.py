@@ -8,6 +8,7 @@ from blindfair.protocol.documents import Document, json_value
 from blindfair.protocol.errors import (
     BlindfairError,
     ServiceBusy,
+    ServiceFailed,
     SessionRefused,
     StoreInUse,
     TransferDamaged,
@@ -16,7 +17,8 @@ from blindfair.protocol.errors import (
 )
 
 _KNOWN: dict[str, type[BlindfairError]] = {
-    error.__name__: error for error in (ServiceBusy, SessionRefused, StoreInUse, TransferDamaged, Undeliverable)
+    error.__name__: error
+    for error in (ServiceBusy, ServiceFailed, SessionRefused, StoreInUse, TransferDamaged, Undeliverable)
 }
 _SHOWN = 300
 
@@ -49,6 +51,17 @@ def busy(what: str, *, expected: object, found: object, seconds: float, status: 
     """Too much for now: try again after `seconds`."""
     error = ServiceBusy(what, expected=expected, found=found, hint="it is tried again by itself")
     return Problem(status, error, {"Retry-After": str(max(1, round(seconds)))})
+
+
+def failed() -> Problem:
+    """The service's own error. Its owner is told which; the client is not, for it may hold what nobody may read."""
+    error = ServiceFailed(
+        "The service met an error of its own",
+        expected="an answer",
+        found="an error that its owner was told of",
+        hint="try again later; if it stays, tell the seller",
+    )
+    return Problem(500, error)
 
 
 def refused_session(what: str, *, expected: object, found: object, hint: str = "") -> Problem:

@@ -34,6 +34,9 @@ _PAUSE_SECONDS = 1.0
 _TAKEN_SECONDS = 2.0
 """How long a port may be taken before that is an error."""
 
+_LINE = 300
+"""Bytes of a line that the process tells."""
+
 _ANY = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 
 
@@ -111,8 +114,8 @@ class ServiceOptions:
 class HttpService:
     """The service of one seller's mail folder, from `__enter__` to `__exit__`.
 
-    `listings` are the manifests that it shows, `pages` the folder with the same for people; `on_trouble` is told when
-    the process had to be started again.
+    `listings` are the manifests that it shows, `pages` the folder with the same for people. `on_trouble` is told when
+    the process had to be started again, and of each error in it: the class and the line, at most once a minute a line.
     """
 
     def __init__(
@@ -229,6 +232,15 @@ class HttpService:
                 found=f"exit code {process.returncode}",
                 hint="look at what it wrote above",
             )
+        # It ends with the process.
+        threading.Thread(target=self._hear, args=(process.stdout,), daemon=True).start()
+
+    def _hear(self, output: IO[bytes]) -> None:
+        """Hand on the errors of the process, a line each. It answers strangers, so its words are bounded, too."""
+        with output:
+            while line := output.readline(_LINE):
+                text = "".join(found if found.isprintable() else "?" for found in line.decode(errors="replace").strip())
+                self._on_trouble(f"an error in the HTTP service, which goes on serving: {text}")
 
     def _place(self, listening: socket.socket) -> Document:
         options = self._options

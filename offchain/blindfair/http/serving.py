@@ -1,7 +1,7 @@
 """The process that answers: `python -m blindfair.http.serving`, started by `service` with a listening socket.
 
 Its first line of input says what it serves. It ends when its input does, so it never outlives the program that started
-it, however that program ends.
+it, however that program ends. Its first line of output says that it serves; each further one tells of an error.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ import uvicorn
 
 from blindfair.http.app import ServiceApp
 from blindfair.http.connections import OpenConnections
+from blindfair.http.failures import Failures
 from blindfair.http.handshakes import with_handshakes
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.spool import Spool
@@ -39,11 +40,14 @@ _FILES_BESIDE_CONNECTIONS = 200
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that counts TLS handshakes, and does not wait long for one; uvicorn has no option for it."""
+    """An event loop that counts TLS handshakes, and does not wait long for one; uvicorn has no option for it.
 
-    def __init__(self, table: OpenConnections) -> None:
+    `failures` is told of errors outside of requests."""
+
+    def __init__(self, table: OpenConnections, failures: Failures) -> None:
         super().__init__()
         self._table = table
+        self.set_exception_handler(failures.note_of_loop)
 
     async def create_server(self, *arguments: Any, **named: Any) -> asyncio.Server:
         context = named.pop("ssl", None)
@@ -59,12 +63,18 @@ def serve(place: Document, listening: socket) -> None:
     catalogue = {name: str(text).encode() for name, text in _sub(place, "catalogue").items()}
     mail, pages, proxy = Path(str(place["mail"])), place["pages"], place["proxy"]
     folder = None if pages is None else Path(str(pages))
-    alive = Alive(alive_file(mail, info.seller))
+    alive, failures = Alive(alive_file(mail, info.seller)), Failures(_tell)
     app = ServiceApp(
-        Spool(mail, info.seller), info, catalogue, limits, str(place["prefix"]), folder, is_restart=alive.was_lately
+        Spool(mail, info.seller),
+        info,
+        catalogue,
+        limits,
+        failures,
+        str(place["prefix"]),
+        folder,
+        is_restart=alive.was_lately,
     ).asgi()
     threading.Thread(target=alive.show, daemon=True).start()
-    threading.Thread(target=_tidy, args=(mail, info.seller, limits), daemon=True).start()
     table = OpenConnections(limits, None if proxy is None else str(proxy))
     config = uvicorn.Config(
         app,
@@ -90,15 +100,26 @@ def serve(place: Document, listening: socket) -> None:
     except BrokenPipeError:
         # Killed meanwhile: the seller's next process starts another.
         os._exit(0)
-    with asyncio.Runner(loop_factory=lambda: _Loop(table)) as runner:
+    # A parent that does not read must not stop the answers.
+    os.set_blocking(sys.stdout.fileno(), False)
+    threading.Thread(target=_tidy, args=(mail, info.seller, limits, failures), daemon=True).start()
+    with asyncio.Runner(loop_factory=lambda: _Loop(table, failures)) as runner:
         runner.run(server.serve(sockets=[listening]))
 
 
-def _tidy(mail: Path, seller: Address, limits: ServiceLimits) -> None:
+def _tell(text: str) -> None:
+    """Tell the program that started this one. What it does not read is lost."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), text.encode(errors="replace") + b"\n")
+
+
+def _tidy(mail: Path, seller: Address, limits: ServiceLimits, failures: Failures) -> None:
     """Remove what nobody fetches, as long as this process lives."""
     while True:
-        with contextlib.suppress(OSError):
+        try:
             remove_unfetched(mail, seller, limits.unfetched, limits.unfetched_seconds, time.time())
+        except Exception as error:
+            failures.note(error)
         time.sleep(_TIDY_SECONDS)
 
 
@@ -148,7 +169,7 @@ def _end_with_input() -> None:
 
 def main() -> None:
     """Read what to serve, and serve it."""
-    # What clients do wrong is their business, and not to fill a seller's screen or disk.
+    # What clients do wrong is their business, and not to fill a seller's screen or disk. Errors are for `Failures`.
     for name in ("asyncio", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     line = sys.stdin.buffer.readline()

@@ -72,6 +72,8 @@ class Served:
     seller: Person
     home: Path
     port: int
+    troubles: list[str] = field(default_factory=list)
+    """What its owner was told."""
     clients: int = 0
 
     @property
@@ -152,19 +154,20 @@ def read_answer(line: socket.socket) -> Answered:
 
 @contextmanager
 def serving(
-    home: Path, *, proxy: str | None = None, public_url: str | None = None, **limits: float
+    home: Path, *, proxy: str | None = None, public_url: str | None = None, pages: Path | None = None, **limits: float
 ) -> Iterator[Served]:
     """A service with limits of its own."""
     seller, port = Person(), free_port()
     options = ServiceOptions(f"127.0.0.1:{port}", public_url, proxy=proxy, limits=ServiceLimits(**limits))  # type: ignore[arg-type]
     troubles: list[str] = []
     service = HttpService(
-        options, mail=home / "mail", seller=seller.address, domain=DOMAIN, listings={}, on_trouble=troubles.append
-    )
+        options, mail=home / "mail", seller=seller.address, domain=DOMAIN, listings={}, pages=pages,
+        on_trouble=troubles.append,
+    )  # fmt: skip
     (home / "mail").mkdir(mode=0o700, parents=True)
     (home / "mail" / seller.address).mkdir(mode=0o700)
     with service:
-        yield Served(service, seller, home, port)
+        yield Served(service, seller, home, port, troubles)
 
 
 def is_alive(served: Served) -> bool:

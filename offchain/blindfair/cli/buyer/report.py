@@ -39,7 +39,7 @@ from blindfair.influence.arrays import Floats
 from blindfair.influence.written import unread_columns
 from blindfair.pricing.gain_forecast import LOSS_UNITS, NATS
 from blindfair.pricing.worth import interval_text
-from blindfair.protocol.documents import Document
+from blindfair.protocol.documents import Document, JsonValue
 from blindfair.protocol.errors import NodeFailure, OfferTooSmall, WrongContract
 from blindfair.protocol.fields import hex_text
 from blindfair.protocol.manifest import Manifest
@@ -127,6 +127,17 @@ def show_found(
             lines.item("", f"no model reads: {', '.join(unread)}", style="dim")
         lines.item("", f"licence: {manifest.licence}; consent: {manifest.consent}", style="dim")
     show_left_out(lines, announced)
+
+
+def show_not_believed(lines: Lines, left_out: Mapping[ListingId, str]) -> None:
+    """Say which listings of a service are not shown, and why."""
+    for number, reason in left_out.items():
+        lines.item("left out", f"{hex_text(number)}: {reason}", style="yellow")
+
+
+def left_out_document(left_out: Mapping[ListingId, str]) -> list[JsonValue]:
+    """The same for programs."""
+    return [{"listing": hex_text(number), "reason": reason} for number, reason in left_out.items()]
 
 
 def _amount(manifest: Manifest, amount: Wei, monies: Mapping[Address, Money]) -> str:

@@ -21,7 +21,7 @@ from blindfair.chain.requirements import check_chain
 from blindfair.cli.buyer.announced import find_announced, with_announced
 from blindfair.cli.buyer.distrust import check_trusted
 from blindfair.cli.buyer.find import ChainListing, ask_sellers, find_listings, the_listing, the_only
-from blindfair.cli.buyer.report import found_document, show_found
+from blindfair.cli.buyer.report import found_document, left_out_document, show_found, show_not_believed
 from blindfair.cli.buyer.settings import BuyerOptions, BuyerSettings
 from blindfair.cli.options import BuyerBegun, Resumed
 from blindfair.cli.output import Output
@@ -32,7 +32,7 @@ from blindfair.cli.party.screen import PartyScreen
 from blindfair.cli.party.settings import begin, check_one_way, load, resumed_settings, save
 from blindfair.cli.password import read_password
 from blindfair.cli.targets import check_file_target, check_folder_target, check_new_folder
-from blindfair.http.catalogue import fetch_manifests
+from blindfair.http.catalogue import fetch_manifests, reason_of
 from blindfair.http.wire import service_url
 from blindfair.influence.images.images import read_images
 from blindfair.protocol.errors import InvalidOption, NodeFailure
@@ -107,16 +107,19 @@ def show_announced(
 
 
 def show_service(rpc: str, deployment: Path, at: str, listing: str | None, output: Output) -> None:
-    """Show what a service lists, as far as it is what its seller has committed to. Raises what opening and reading the
-    catalogue raise."""
+    """Show what a service lists, as far as it is what its seller has committed to, and say what is left out.
+
+    Raises what opening and reading the catalogue raise."""
     exchange = open_exchange(rpc, read_deployment(deployment))
     wanted = None if listing is None else parse_listing(listing)
     events = find_listings(exchange, wanted)
     sellers = {event.listing: event.seller for event in events}
-    manifests = fetch_manifests(service_url(at), Domain(exchange.chain_id, exchange.address), sellers, wanted)
-    shown = [event for event in events if event.listing in manifests]
-    show_found(output.lines, shown, manifests, _monies(exchange, manifests))
-    output.document(found_document(shown, manifests))
+    found = fetch_manifests(service_url(at), Domain(exchange.chain_id, exchange.address), sellers, wanted)
+    shown = [event for event in events if event.listing in found.manifests]
+    left_out = {number: reason_of(error) for number, error in found.left_out.items()}
+    show_found(output.lines, shown, found.manifests, _monies(exchange, found.manifests))
+    show_not_believed(output.lines, left_out)
+    output.document({**found_document(shown, found.manifests), "left_out": left_out_document(left_out)})
 
 
 def _monies(exchange: DataExchange, manifests: Mapping[ListingId, Manifest]) -> dict[Address, Money]:
@@ -195,7 +198,7 @@ def _chosen_listing(exchange: DataExchange, listing: ListingId | None, at: str |
     if len(events) > 1:
         sellers = {event.listing: event.seller for event in events}
         shown = fetch_manifests(service_url(at), Domain(exchange.chain_id, exchange.address), sellers)
-        events = tuple(event for event in events if event.listing in shown)
+        events = tuple(event for event in events if event.listing in shown.manifests)
     return the_only(events)
 
 

@@ -36,6 +36,12 @@ class ServiceBusy(StateError):
     exit_code = 103
 
 
+class ServiceFailed(StateError):
+    """The service met an error of its own; its owner was told which, and it goes on serving."""
+
+    exit_code = 114
+
+
 class TransferDamaged(StateError):
     """Bytes on the way are not those of the message: altered, out of order, or of another."""
 
