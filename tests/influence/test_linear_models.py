@@ -155,7 +155,9 @@ def test_a_model_of_another_kind_of_label_is_refused(name: str, kind: str) -> No
 def test_the_page_of_scoring_models_has_the_registry() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "scoring-models.md").read_text(encoding="utf-8")
     lines = [line for line in page.splitlines() if line.startswith("| `")]
-    tables = [f"| `{each.name}` | {each.labels} | `{each.loss}` | {each.config} |" for each in REGISTRY]
+    tables = [
+        f"| `{each.name}` | {each.labels} | `{each.loss}` | {each.config} | {each.discloses} |" for each in REGISTRY
+    ]
     texts = ARCHITECTURES.values()
     assert lines == tables + [f"| `{each.name}` | {each.takes} | {each.loss} | {each.discloses} |" for each in texts]
 

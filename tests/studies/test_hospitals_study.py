@@ -1,17 +1,27 @@
 """The study of hospitals: sellers share no record, a table gives the same again, and the page has every guess."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from study_pages import PAGES
 
 from blindfair.studies import hospitals, hospitals_report
 from blindfair.studies.hospitals import MARKETS, TABLES, Market, make_hospitals, run_table
-from blindfair.studies.hospitals_report import write_hospitals
-
-pytestmark = pytest.mark.deep
+from blindfair.studies.hospitals_report import page, write_hospitals
 
 
+def test_the_committed_page_is_made_of_the_committed_document() -> None:
+    found = json.loads((PAGES / "hospitals.json").read_text(encoding="utf-8"))
+    assert (PAGES / "hospitals.md").read_text(encoding="utf-8") == page(found)
+    assert list(found["tables"]) == list(MARKETS)
+    assert {name: table["sellers"] for name, table in found["tables"].items()} == {
+        name: market.sellers for name, market in MARKETS.items()
+    }
+
+
+@pytest.mark.deep
 def test_there_are_as_many_sellers_as_promised_and_no_record_is_in_two_places() -> None:
     assert sum(market.sellers for market in MARKETS.values()) >= 24
     numbers = np.arange(1000, dtype=np.float64)
@@ -26,6 +36,7 @@ def test_there_are_as_many_sellers_as_promised_and_no_record_is_in_two_places() 
             assert ((seller.X[:, 0] % 2) != seller.y).mean() == seller.wrong
 
 
+@pytest.mark.deep
 def test_a_table_gives_the_same_sellers_again() -> None:
     assert run_table("diabetes", 1) == run_table("diabetes", 1) != run_table("diabetes", 2)
     assert {one.table for one in run_table("diabetes", 1)} == {"diabetes"} and set(TABLES) == set(MARKETS)
@@ -38,8 +49,9 @@ def test_the_page_has_a_line_for_each_guess_and_table(tmp_path: Path, monkeypatc
     monkeypatch.setattr(hospitals_report, "MARKETS", some)
     monkeypatch.setattr(hospitals_report, "QUICK_REPETITIONS", 2)
     found = write_hospitals(tmp_path, quick=True)
-    page = (tmp_path / "hospitals.md").read_text()
+    text = (tmp_path / "hospitals.md").read_text(encoding="utf-8")
+    assert text == page(json.loads(json.dumps(found)))
     assert (found["repetitions"], found["sellers"]) == (2, 8)
     for guess in ("forecast", "records seen", "gradient cosine", "data likeness", "records", "random", "limit"):
-        assert page.count(f"\n| {guess}") >= 2
-    assert "| cancer | 4 |" in page and "| diabetes | 4 |" in page
+        assert text.count(f"\n| {guess}") >= 2
+    assert "| cancer | 4 |" in text and "| diabetes | 4 |" in text

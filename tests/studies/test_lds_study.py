@@ -21,11 +21,12 @@ from blindfair.influence.architecture import SoftmaxRegression
 from blindfair.influence.bases import principal_directions
 from blindfair.influence.gradients import record_gradients
 from blindfair.influence.text import BaseModel, Difference, TextModel, TextWindows, fine_tune
+from blindfair.influence.text.bases import SIDE
 from blindfair.influence.text.fine_tuning import blank_head
 from blindfair.protocol import errors
 from blindfair.studies.fidelity.exact import exact_products
 from blindfair.studies.lds.measures import EACH, TOTAL, ahead, datamodelling, measured, noise_limit
-from blindfair.studies.lds.report import PLANS, LdsPlan, best, page, tables, write_lds
+from blindfair.studies.lds.report import PLANS, WHOLE_PEER, LdsPlan, best, page, tables, write_lds
 from blindfair.studies.lds.scores import (
     DISPLACEMENT,
     OURS,
@@ -209,6 +210,24 @@ def test_a_lead_that_is_a_rounding_error_is_neither_a_lead_nor_a_miss() -> None:
         lead |= {"lead": gap, "low": gap - 1e-5, "high": gap + 1e-5}
         text = page(found)
         assert ("Ours is the same to three digits" in text) == (told == "reached") and f"throughput, is {told}." in text
+
+
+def test_the_verdict_has_the_products_own_directions_beside_the_best() -> None:
+    found = json.loads((PAGES / "lds.json").read_text(encoding="utf-8"))
+    methods = found["worlds"]["small GPT-2, fine-tuned"]["methods"]
+    # Rounded figures of the document; the best of 16 directions is not the last of them.
+    methods[f"{OURS} {SIDE}, diagonal Fisher, 0.1"][EACH] = {"mean": 0.5, "low": 0.4, "high": 0.6}
+    methods[f"{OURS} {SIDE}, diagonal Fisher, 1"][EACH]["mean"] = 0.45
+    text = page(found)
+    assert (
+        f"The product's default is {SIDE} directions: the best of these is LoGra {SIDE}, diagonal Fisher, 0.1." in text
+    )
+    assert "It has +0.500 (+0.400 to +0.600), which is -0.194 against the best peer" in text
+    assert "By 16, 32 and 64 directions, the best of ours is +0.500, +0.677 and +0.685." in text
+    assert "may explain most of the -0.009" in text
+    # Without a peer that has no curvature nothing is said of the directions left out.
+    del methods[WHOLE_PEER]
+    assert "may explain" not in page(found) and "It has +0.500" in page(found)
 
 
 def test_the_committed_page_is_made_of_the_committed_document() -> None:

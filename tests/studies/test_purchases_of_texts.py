@@ -16,7 +16,7 @@ from blindfair.studies.texts import report
 from blindfair.studies.texts.corpora import CorpusDocument
 from blindfair.studies.texts.domains import DEMO_TEXTS, KINDS, TARGET, TEST, TRAIN, VALIDATION, TextDomain, demo_domain
 from blindfair.studies.texts.forecasts import forecast_table
-from blindfair.studies.texts.labelled import LABELLED_KINDS, OFF_TOPIC, RIGHT, Filter, labelled_domain
+from blindfair.studies.texts.labelled import LABELLED_KINDS, OFF_TOPIC, RIGHT, TASKS, Filter, labelled_domain
 from blindfair.studies.texts.purchases import ARMS, ORACLE, RANDOM, SCORE, PurchasePlan
 from blindfair.studies.texts.report import page, restore_texts, told_of_bar, write_texts
 from blindfair.studies.texts.tables import way
@@ -89,6 +89,13 @@ def test_a_bar_that_is_reached_within_chance_alone_is_told_so() -> None:
 def test_the_committed_page_is_made_of_the_committed_document() -> None:
     found = json.loads((PAGES / "texts.json").read_text(encoding="utf-8"))
     assert (PAGES / "texts.md").read_text(encoding="utf-8") == page(found)
+
+
+def test_the_head_says_how_few_tasks_labelled_texts_are() -> None:
+    told = page({"steps": 36, "asked": {"texts": 96, "labelled": 48}, "lines": []})
+    assert f"They are of {len(TASKS)} topics alone, *{'* and *'.join(TASKS)}*, each with two classes." in told
+    assert "So 48 purchasers of labelled texts are 2 topics, 3 shares of wrong labels and 8 seeds." in told
+    assert "topics" not in page({"steps": 36, "asked": {"texts": 9}, "lines": []})
 
 
 @pytest.mark.deep

@@ -72,22 +72,38 @@ class ScoringKind:
     config: str
     """What its config says besides the schema."""
 
+    discloses: str
+    """What a request shows the seller of the buyer's model and records, as the buyer's program sends it."""
+
     load: Callable[[Document, bytes], ScoringModel]
     """Read it from config and weights. Raises UnusableModel."""
 
 
+_LINEAR = "nothing if untrained"
+_NETWORK = "fitted weights, basis, scale"
+
 REGISTRY: tuple[ScoringKind, ...] = (
-    ScoringKind(LogisticRegression.NAME, "two classes", "log(1 + e^z) - y z", "nothing", LogisticRegression.from_parts),
-    ScoringKind(LinearRegression.NAME, "a number", "(z - t)^2 / 2", "nothing", LinearRegression.from_parts),
-    ScoringKind(PoissonRegression.NAME, "a count", "e^z - t z", "nothing", PoissonRegression.from_parts),
+    *(
+        ScoringKind(name, labels, loss, "nothing", _LINEAR, load)
+        for name, labels, loss, load in (
+            (LogisticRegression.NAME, "two classes", "log(1 + e^z) - y z", LogisticRegression.from_parts),
+            (LinearRegression.NAME, "a number", "(z - t)^2 / 2", LinearRegression.from_parts),
+            (PoissonRegression.NAME, "a count", "e^z - t z", PoissonRegression.from_parts),
+        )
+    ),
     *(
         ScoringKind(
-            kind.NAME, "two classes or more", "log(sum_c e^z_c) - z_y", says, partial(NetworkModel.from_parts, kind)
+            kind.NAME,
+            "two classes or more",
+            "log(sum_c e^z_c) - z_y",
+            says,
+            told,
+            partial(NetworkModel.from_parts, kind),
         )
-        for kind, says in (
-            (SoftmaxRegression, "nothing"),
-            (Mlp, "sizes of the hidden layers"),
-            (SmallCnn, "form of the images, outputs of the convolutions"),
+        for kind, says, told in (
+            (SoftmaxRegression, "nothing", _LINEAR),
+            (Mlp, "sizes of the hidden layers", _NETWORK),
+            (SmallCnn, "image and layer sizes", _NETWORK),
         )
     ),
 )

@@ -3,8 +3,9 @@
 Not here: the market and the guesses (`hospitals`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,11 +41,12 @@ def write_hospitals(folder: Path, *, quick: bool = False) -> Document:
     found: Document = {
         "repetitions": repetitions,
         "sellers": len(markets[0]),
+        "tables": {table: _table(markets, table) for table in MARKETS},
         "values": {kind: _value(markets, of) for kind, of in _OF.items()},
         "published": {name: list(pair) for name, pair in PUBLISHED.items()},
     }
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "hospitals.md").write_text(_page(markets), encoding="utf-8")
+    (folder / "hospitals.md").write_text(page(found), encoding="utf-8")
     return found
 
 
@@ -129,31 +131,49 @@ def _mean(values: list[float]) -> tuple[float, float]:
     return float(mean), float(margin)
 
 
-def _correlation_lines(markets: Sequence[Market], of: Callable[[SellerValue], float]) -> str:
+def _table(markets: Sequence[Market], table: str) -> Document:
+    """The sellers of a table: how many, their records, and the mean and deviation of their values to four digits."""
+    sellers = [one for found in markets for one in found if one.table == table]
+    sizes = [one.records for one in sellers]
+    values = {kind: np.array([of(one.realised) for one in sellers]) for kind, of in _OF.items()}
+    return {
+        "sellers": MARKETS[table].sellers,
+        "records": [min(sizes), max(sizes)],
+        **{kind: [round(float(found.mean()), 4), round(float(found.std()), 4)] for kind, found in values.items()},
+    }
+
+
+def page(document: Document) -> str:
+    """The page of a document."""
+    values: Any = document["values"]
+    tables: Any = document["tables"]
+    repetitions: Any = document["repetitions"]
+    return _page(repetitions, document["sellers"], tables, values, document["published"])
+
+
+def _correlation_lines(value: Mapping[str, Any], others: Mapping[str, Sequence[float]]) -> str:
     lines = []
-    for name, (pearson, spearman, within) in _correlations(markets, of).items():
-        published = " / ".join(f"{number:.3f}" for number in PUBLISHED[name]) if name in PUBLISHED else ""
-        shown = " | ".join(f"{mean:.3f} ± {margin:.3f}" for mean, margin in (_mean(pearson), _mean(spearman)))
-        lines.append(f"| {name} | {shown} | {within:+.2f} | {published} |")
-    lines.append(f"| limit of the test set | {_limit(markets, of):.3f} | | | |")
+    for name, found in value["correlations"].items():
+        published = " / ".join(f"{number:.3f}" for number in others[name]) if name in others else ""
+        shown = " | ".join(f"{mean:.3f} ± {margin:.3f}" for mean, margin in (found["pearson"], found["spearman"]))
+        lines.append(f"| {name} | {shown} | {found['within']:+.2f} | {published} |")
+    lines.append(f"| limit of the test set | {value['limit_of_test_set']:.3f} | | | |")
     return "\n".join(lines)
 
 
-def _table_lines(markets: Sequence[Market]) -> str:
+def _table_lines(tables: Mapping[str, Any]) -> str:
     lines = []
-    for table, market in MARKETS.items():
-        sellers = [one for found in markets for one in found if one.table == table]
-        sizes = [one.records for one in sellers]
-        values = (np.array([of(one.realised) for one in sellers]) for of in _OF.values())
-        worth = " | ".join(f"{found.mean():+.4f} ± {found.std():.4f}" for found in values)
-        lines.append(f"| {table} | {market.sellers} | {min(sizes)} to {max(sizes)} | {worth} |")
+    for table, found in tables.items():
+        least, most = found["records"]
+        worth = " | ".join(f"{mean:+.4f} ± {deviation:.4f}" for mean, deviation in (found[kind] for kind in _OF))
+        lines.append(f"| {table} | {found['sellers']} | {least} to {most} | {worth} |")
     return "\n".join(lines)
 
 
-def _interval_lines(markets: Sequence[Market]) -> str:
+def _interval_lines(values: Mapping[str, Any]) -> str:
     lines = []
-    for kind, of in _OF.items():
-        held = {name: float(str(number)) for name, number in _coverage(markets, of).items()}
+    for kind in _OF:
+        held = values[kind]["held"]
         lines.append(
             f"| {kind} | {held['as_simulated']:.0%} | {held['held_out']:.0%} | {held['held_out_worst_table']:.0%} | "
             f"{held['as_shipped']:.0%} | {held['as_shipped_width']:.3f} | {held['as_shipped_sign']:.0%} |"
@@ -161,30 +181,38 @@ def _interval_lines(markets: Sequence[Market]) -> str:
     return "\n".join(lines)
 
 
-def _reading(markets: Sequence[Market]) -> str:
+def _reading(values: Mapping[str, Any]) -> str:
     """Whether the goal is met, and what limits the forecast, from the figures."""
     lines = []
-    for kind, of in _OF.items():
-        found = {name: float(np.mean(pearson)) for name, (pearson, _, _) in _correlations(markets, of).items()}
+    for kind in _OF:
+        found = {name: each["pearson"][0] for name, each in values[kind]["correlations"].items()}
         met = "reaches" if found["forecast"] >= GOAL else "does not reach"
         lines.append(
             f"For the {kind} the forecast {met} the goal of {GOAL}: {found['forecast']:.2f}.\n"
             f"Without noise it has {found['forecast, exact scores']:.2f}, with the records seen "
-            f"{found['records seen']:.2f}; the test set alone caps it at {_limit(markets, of):.2f}.\n"
+            f"{found['records seen']:.2f}; the test set alone caps it at {values[kind]['limit_of_test_set']:.2f}.\n"
         )
     return "".join(lines)
 
 
-def _page(markets: Sequence[Market]) -> str:
+def _page(
+    repetitions: int,
+    sellers: Any,
+    tables: Mapping[str, Any],
+    values: Mapping[str, Any],
+    published: Any,
+) -> str:
     head = "| guess | Pearson | Spearman | within a table | published |\n| --- | --- | --- | --- | --- |"
     return f"""# Hospitals: the value of a seller, forecast blind
 
 This page is for readers who want to know how well scores tell what a seller is worth before anything is bought.
-`scripts/study hospitals --report DIR` made it; nothing here is written by hand.
+`scripts/study hospitals --report DIR --json FILE` made it; nothing here is written by hand.
 
-There are {len(markets[0])} sellers, made of four real clinical tables, and one buyer for each table.
+There are {sellers} sellers, made of four real clinical tables, and one buyer for each table.
 Each seller has its own size, case mix, share of wrong labels (0 to 50 %, none of a third) and missing columns.
 No record is in two places.
+The label of each table has two classes, so this page says nothing of more classes or of numbers.
+[Another study](labels.md) measures those.
 The buyer has 5 % of a table for training and 20 % for validation; of the largest, `visits`, 1 % and 5 %.
 These shares were chosen after trials with half as many validation records, where the forecast was worse.
 A quarter of the table tests.
@@ -194,13 +222,13 @@ The model is a logistic regression of the training records, with the purchase an
 
 | table | sellers | records | loss taken off | AUC gained |
 | --- | --- | --- | --- | --- |
-{_table_lines(markets)}
+{_table_lines(tables)}
 
 Means over sellers and repetitions, ± one standard deviation.
 
 ## How well each guess tells the value
 
-Absolute correlations over all sellers of a repetition; means of {len(markets)} repetitions, ± half of a 95 % interval.
+Absolute correlations over all sellers of a repetition; means of {repetitions} repetitions, ± half of a 95 % interval.
 
 - *Within a table*: the mean Pearson correlation among the sellers of one buyer, with its sign.
 - *Forecast*: the product's, from scores alone.
@@ -211,16 +239,16 @@ Absolute correlations over all sellers of a repetition; means of {len(markets)} 
 - *Limit of the test set*: the correlation that the true value would have, as the halves of the test set differ.
 - *Published*: influence scores for 54 hospitals with 1.29 million rows (arXiv 2512.06033), Pearson / Spearman.
 
-{_reading(markets)}
+{_reading(values)}
 The value as the loss that is taken off:
 
 {head}
-{_correlation_lines(markets, _OF["loss"])}
+{_correlation_lines(values["loss"], published)}
 
 The value as the AUC that is gained:
 
 {head}
-{_correlation_lines(markets, _OF["AUC"])}
+{_correlation_lines(values["AUC"], published)}
 
 ## The interval of a forecast
 
@@ -235,5 +263,5 @@ The share of sellers of which the value lies in the forecast's interval of 95 %.
 
 | value | simulated | held out | worst table | product | width | sign told |
 | --- | --- | --- | --- | --- | --- | --- |
-{_interval_lines(markets)}
+{_interval_lines(values)}
 """

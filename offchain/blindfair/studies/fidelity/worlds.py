@@ -267,9 +267,12 @@ def package_folder(package: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
+MLP = "MLP"
+"""How names of the worlds of images begin; all others are of texts."""
+
 WORLDS: Mapping[str, Callable[[float], World]] = {
-    "MLP, MNIST": mnist_mlp,
-    "MLP, MNIST, query in the basis": mnist_mlp_query,
+    f"{MLP}, MNIST": mnist_mlp,
+    f"{MLP}, MNIST, query in the basis": mnist_mlp_query,
     "MiniLM, spam or ham": minilm_mails,
     "small GPT-2, addresses": small_gpt2,
 }

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from blindfair.influence.arrays import Floats, Integers
+from blindfair.influence.text.bases import SIDE
 from blindfair.protocol.documents import Document
 from blindfair.studies.jobs import StudyJob, run_jobs
 from blindfair.studies.lds.measures import EACH, TOTAL, ahead, measured, noise_limit, without_draws
-from blindfair.studies.lds.scores import OUR_DAMPINGS, PEER_DAMPINGS
+from blindfair.studies.lds.scores import OUR_DAMPINGS, PEER_DAMPINGS, PLAIN, SIDES
+from blindfair.studies.lds.scores import OURS as LOGRA
 from blindfair.studies.lds.worlds import CUT, SEED, WORLDS, LdsWorld
 from blindfair.studies.ledger import Ledger
 from blindfair.studies.peers.datamodels import random_half
@@ -27,6 +29,9 @@ from blindfair.studies.table import TextTable
 RESULTS = "results.jsonl"
 BAR = 1.5
 """Times the peers' throughput that ours shall have."""
+
+WHOLE_PEER = "kronfluence identity"
+"""The peer that keeps every direction, without curvature."""
 
 SAME = 0.0005
 """Scores that differ by less are equal to three digits: the sign of such a lead is one of rounding errors."""
@@ -253,6 +258,45 @@ def _verdict(name: str, world: Mapping[str, Any]) -> Iterator[str]:
         yield f"Ours is {verdict}: {gap:+.3f} ({low:+.3f} to {high:+.3f}), at {quicker:.1f} times the throughput."
     if EACH in world["leads"]:
         yield _goal(methods, world["leads"][EACH])
+        yield from _by_directions(methods, world["leads"][EACH])
+
+
+def _by_directions(methods: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+    """How far the product's number of directions comes for each query, and what the directions left out may cost."""
+    tried = {side: best(_of_side(methods, side), EACH, ours=True) for side in SIDES}
+    sides = {side: name for side, name in tried.items() if name is not None}
+    if SIDE not in sides or not found["ours"].startswith(LOGRA):
+        return
+    entry, theirs = methods[sides[SIDE]], methods[found["theirs"]]
+    yield f"The product's default is {SIDE} directions: the best of these is {_short(sides[SIDE])}."
+    yield (
+        f"It has {_shown(entry[EACH])}, which is {entry[EACH]['mean'] - theirs[EACH]['mean']:+.3f} against the best "
+        f"peer, at {theirs['seconds'] / entry['seconds']:.1f} times the throughput."
+    )
+    yield f"By {_listed(list(sides))} directions, the best of ours is {_of_each(methods, list(sides.values()))}."
+    plain, most = f"{LOGRA} {SIDE}, {PLAIN}", f"{LOGRA} {max(sides)}, {PLAIN}"
+    if not {plain, most, WHOLE_PEER} <= set(methods):
+        return
+    gap = methods[most][EACH]["mean"] - methods[WHOLE_PEER][EACH]["mean"]
+    yield f"The product uses no curvature: {_short(plain)}, has {_shown(methods[plain][EACH])}."
+    yield f"Of the peers {WHOLE_PEER} has none either, and keeps every direction: {_shown(methods[WHOLE_PEER][EACH])}."
+    yield f"From that {_short(most)}, is {gap:+.3f} away, and these two differ by the directions left out alone."
+    if found["high"] < 0 and gap < 0:
+        yield f"So the directions left out may explain most of the {found['lead']:+.3f}."
+        yield "No interval of that difference is kept, so this is no finding."
+
+
+def _short(method: str) -> str:
+    return method.removeprefix(f"{OURS}, ")
+
+
+def _of_side(methods: Mapping[str, Any], side: int) -> Mapping[str, Any]:
+    return {name: entry for name, entry in methods.items() if name.startswith(f"{LOGRA} {side},")}
+
+
+def _of_each(methods: Mapping[str, Any], names: Sequence[str]) -> str:
+    found = [_mean(methods[name], EACH) for name in names]
+    return _and([", ".join(found[:-1]), found[-1]]) if len(found) > 1 else found[0]
 
 
 def _goal(methods: Mapping[str, Any], found: Mapping[str, Any]) -> str:
@@ -293,7 +337,7 @@ Scores are exact here: neither rounded nor encrypted.
 For the language model, scores count the linear layers of the blocks, whose weights fine-tuning changes.
 Its training texts are from the demo's offer, of several sources, and its queries are addresses since 1946.
 Of each text the first {CUT} tokens are read.
-Our rows are LoGra's, of so many directions of each side of a layer as the table says; the product's default is 16.
+Our rows are LoGra's, of so many directions of each side of a layer as the table says; the product's default is {SIDE}.
 More of them make the basis larger that a buyer sends, but no row longer.
 Their curvature is the empirical Fisher matrix or its diagonal.
 It is damped by {_listed(OUR_DAMPINGS)} times its mean eigenvalue.

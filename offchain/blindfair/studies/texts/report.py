@@ -15,7 +15,7 @@ from blindfair.studies.statistics import SharePart
 from blindfair.studies.texts.corpora import DEFAULT_FOLDER, LLAMA
 from blindfair.studies.texts.domains import DEMO_TEXTS, DOMAINS, TextDomain
 from blindfair.studies.texts.forecasts import forecast_table
-from blindfair.studies.texts.labelled import labelled_domains, load_minilm
+from blindfair.studies.texts.labelled import TASKS, WRONG_SHARES, labelled_domains, load_minilm
 from blindfair.studies.texts.purchases import READER, SCORE, PurchasePlan, study_purchases
 from blindfair.studies.texts.tables import LABELLED, PLAIN, Criterion, page_tables, way
 
@@ -120,6 +120,8 @@ def _verdict(lines: Sequence[Any], asked: int, section: str) -> Iterator[str]:
     if worst:
         gain, name, share = worst[0]
         number = sum(gain < -BELOW for gain, _, _ in worst)
+        if section == LABELLED:
+            yield f"Regimes of labelled texts are {len(TASKS)} topics by shares of wrong labels and by sizes."
         yield f"In {number} of {len(worst)} regimes a purchase by score is more than {BELOW} worse than one at random."
         yield f"The worst is {gain:+.4f}: {name} at {share:.0%}."
 
@@ -161,6 +163,23 @@ def _below(lines: Sequence[Any], section: str) -> Iterator[tuple[float, str, flo
             yield way(mine, SCORE, share, judged)[0].mean, f"{name}, {model}", share
 
 
+def _labelled_tasks(document: Document) -> str:
+    """How few tasks the labelled texts are; nothing where none are asked for."""
+    asked: Any = document["asked"]
+    if LABELLED not in asked:
+        return ""
+    names = " and ".join(f"*{name}*" for name in TASKS)
+    seeds = asked[LABELLED] // (len(TASKS) * len(WRONG_SHARES))
+    wrong = ", ".join(f"{share:.0%}" for share in WRONG_SHARES)
+    return (
+        f"They are of {len(TASKS)} topics alone, {names}, each with two classes.\n"
+        f"Each topic comes with {len(WRONG_SHARES)} shares of wrong labels, {wrong}, and with one model.\n"
+        f"So {asked[LABELLED]} purchasers of labelled texts are {len(TASKS)} topics, {len(WRONG_SHARES)} shares of "
+        f"wrong labels and {seeds} seeds.\n"
+        f"Intervals say nothing of other topics, of more classes or of other models.\n"
+    )
+
+
 def _head(document: Document) -> str:
     return f"""# Purchases of texts
 
@@ -173,6 +192,7 @@ Models are the small GPT-2 that comes with the demo, and a Llama of its size tha
 The demo's texts are the first domain.
 Others come from the folder that `scripts/text_assets/make.py` fills with `--study`.
 Labelled texts train a classifier, MiniLM with a head; some of the offered labels are wrong.
+{_labelled_tasks(document)}\
 The buyer asks for 4 bits of a score and, without labels, 2 of a contrast, and buys the texts that it trusts most.
 It asks with `--show-query`; [another study](hidden.md) says what it costs to hide the query.
 All purchases are judged alike, by test texts, once a model learned from own and bought texts.

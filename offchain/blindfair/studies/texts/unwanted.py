@@ -1,7 +1,7 @@
 """Study of unwanted texts that a buyer's scores let through: foreign, spam, forms, shuffled, copies, paraphrases.
 
 The domains are those of the study of purchases, and the questions are as the product asks them: with a hidden query.
-Not here: what purchases are worth (`purchases`).
+Not here: the verdict on each kind (`kept_out`), what purchases are worth (`purchases`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ from blindfair.studies.ledger import Ledger
 from blindfair.studies.table import TextTable
 from blindfair.studies.texts.corpora import FOREIGN_NAME, load_documents, load_synonyms
 from blindfair.studies.texts.domains import DOMAINS, TextDomain, held_out_documents, in_turn
+from blindfair.studies.texts.kept_out import NAMED, told_of_kinds, where_bought
 from blindfair.studies.texts.purchasers import measured_purchasers
 from blindfair.studies.texts.purchases import most_trusted, prepared, seen_scores
 from blindfair.studies.texts.report import MODELS, RESULTS, Domains
@@ -30,7 +31,6 @@ ADDED = 40
 """Texts of each further kind."""
 
 FOREIGN, SPAM, PARAPHRASES = "foreign languages", "spam", "paraphrases of targets"
-NAMED = "named near-duplicates"
 
 
 def write_unwanted(
@@ -131,7 +131,10 @@ Three kinds of {ADDED} texts each are added to every offer: foreign languages, s
 Queries are hidden, as by default, and the buyer takes the texts that it trusts most, at most a share of the offer.
 Measured are {len(lines)} of {document["asked"]} purchasers: a model, a domain and a seed each.
 """
-    return head + (f"\n{_table(lines).to_markdown()}" if lines else "")
+    if not lines:
+        return head
+    told = "\n".join(["", "## Which kinds are kept out", "", *told_of_kinds(lines), "", ""])
+    return head + told + "\n".join(table.to_markdown() for table in (_table(lines), where_bought(lines)))
 
 
 def _table(lines: Sequence[Any]) -> TextTable:
@@ -140,8 +143,9 @@ def _table(lines: Sequence[Any]) -> TextTable:
         "What is bought of each kind",
         f"Shares of the offered texts of a kind, over all {len(lines)} purchasers.\n"
         "A kind that is bought as often as all texts together is not told from the others.\n"
+        "These means hide where a kind is let through: the next table has each domain.\n"
         "*Offered*: texts of all purchasers.\n"
-        "*Named*: found by the seller's search for near-duplicates, and so never bought.",
+        "*Named*: found by the seller's search for near-duplicates; the buyer's choice leaves these out.",
         ("kind", "offered", "named", *(f"bought at {share}" for share in lines[0]["bought"])),
         tuple(_rows(lines)),
     )

@@ -129,6 +129,7 @@ A record holds {held} bits.
 Guessing each column's most frequent value gets {100 * guessed:.1f} % of all cells right.
 A thief is assumed to know which values occur in each column, so these are upper bounds.
 Points are percent of all cells above guessing.
+Its label has two classes, so this page says nothing of more classes or of numbers.
 
 - **Before**: one free evaluation of five queries of 32 bits, under the rules until bits were bounded.
 - **One evaluation**: {SCORE_BITS} bits of a score and {CLASS_BITS} of the class, the defaults of today.
