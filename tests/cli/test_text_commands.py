@@ -3,13 +3,17 @@
 import csv
 import json
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny_bases
+import torch
 from command import Inside
 from local_chain import LocalChain
+from safetensors.torch import load_file, save_file
 from test_two_machines import Killed, Program, until
 from tiny_bases import build, write
 
@@ -21,6 +25,7 @@ from blindfair.protocol.errors import (
     MalformedTable,
     NoRecords,
     UndecodableBytes,
+    UnusableModel,
     UnusableText,
 )
 
@@ -253,6 +258,69 @@ def test_codes_and_texts_are_not_taken_for_each_other(
         )
     inside(*listed, "--text-column", "code", "--base-model", base, "--own-models").failed(
         InvalidListing, "copies", "codes is named by --text"
+    )
+
+
+def with_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> None:
+    path = folder / "model.safetensors"
+    save_file(change(load_file(path)), path, {"format": "pt"})
+
+
+def with_nan(folder: Path) -> None:
+    with_weights(folder, lambda held: {**held, "transformer.ln_f.bias": held["transformer.ln_f.bias"] * float("nan")})
+
+
+def without_a_layer(folder: Path) -> None:
+    with_weights(folder, lambda held: {name: each for name, each in held.items() if ".h.1." not in name})
+
+
+def with_config_of(folder: Path, **changes: int) -> None:
+    config = folder / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), **changes}))
+
+
+def with_tokenizer(folder: Path, document: dict[str, Any]) -> None:
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+
+
+SPOILT_BASES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "weights of NaN": (with_nan, "transformer.ln_f.bias' has weights that are not finite"),
+    "weights without a layer": (without_a_layer, "transformer.h.1."),
+    "a config of another width": (lambda folder: with_config_of(folder, n_embd=24), "another shape"),
+    "a config of more layers": (lambda folder: with_config_of(folder, n_layer=3), "transformer.h.2."),
+    "a tokenizer of another vocabulary": (
+        lambda folder: with_tokenizer(folder, tiny_bases.byte_level_tokenizer(330)),
+        "more tokens",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT_BASES)
+def test_a_base_model_that_is_spoilt_ends_both_commands(
+    case: str, place: list[object], base: Path, tmp_path: Path, inside: Inside
+) -> None:
+    """With the folder named, nothing written, and so nothing sent: the folder of messages is one that `place` sees."""
+    spoil, word = SPOILT_BASES[case]
+    folder = shutil.copytree(base, tmp_path / "spoilt")
+    spoil(folder)
+    given = ["--text-column", "text", "--base-model", folder]
+    for command in (
+        ["seller", "list", *place, "--records", lines_of(TEXTS, tmp_path / "t.jsonl"), *TERMS, "--own-models"],
+        ["buyer", "evaluate", *place, "--own", lines_of(OWN, tmp_path / "own.jsonl"), "--budget", "1"],
+    ):
+        inside(*command, *given).failed(UnusableModel, f"The base model in {folder} cannot be used", word)
+
+
+def test_own_texts_of_words_that_a_base_model_does_not_know_end_the_command(
+    place: list[object], tmp_path: Path, inside: Inside
+) -> None:
+    bert = write(build("bert"), tmp_path / "bert")
+    own = tmp_path / "own.jsonl"
+    rows = [{"text": text, "kind": number % 2} for number, text in enumerate([*OWN, "這是 一隻 貓"])]
+    own.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = ["--own", own, "--text-column", "text", "--label", "kind", "--base-model", bert, "--budget", "1"]
+    inside("buyer", "evaluate", *place, *given).failed(
+        UnusableText, f"The model knows no word of record {len(OWN)}", "a base model of its language"
     )
 
 

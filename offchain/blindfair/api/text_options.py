@@ -5,7 +5,7 @@ Not here: terms and prices (`listing_options`), and reading the texts (`influenc
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blindfair.agents.evaluation.rows import BaseModels
@@ -107,9 +107,12 @@ class TextOptions:
         """How scoring models read the listed texts, for the manifest.
 
         Raises InvalidOption for windows out of range, LabelUnusable for a label of one class or of too many, or that a
-        base model cannot learn, and UnusableText for a text in which a base model finds nothing to score.
+        base model cannot learn, and UnusableText for a text in which a base model finds nothing to score: all of them
+        before near-duplicates are looked for, which takes minutes.
         """
         self._check_windows()
+        for base in bases.values():
+            check_label_fits(base, corpus.label)
         found = TextPreprocessing(
             corpus.text,
             corpus.label,
@@ -117,17 +120,15 @@ class TextOptions:
             self.window,
             self.max_windows,
             tuple(sorted(bases)),
-            near_duplicates_of(corpus, self.window * self.max_windows),
-            self.any_base_model,
+            any_base_model=self.any_base_model,
         )
         # Read as a buyer will: a label that is no class is told now.
         TextPreprocessing.from_document(found.to_document())
         from blindfair.influence.text.scoring import windows_of
 
         for base in bases.values():
-            check_label_fits(base, found.label)
             check_readable(base, corpus.texts(), windows_of(found, base))
-        return found
+        return replace(found, near_duplicates=near_duplicates_of(corpus, found.compared_runs))
 
 
 def text_options(

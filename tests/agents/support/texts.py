@@ -129,11 +129,15 @@ class HandTextValuer:
     def price(self) -> Wei:
         return Wei(len(self.records) * PER_RECORD)
 
+    def asked(self, columns: Sequence[str] = ("text",)) -> TextScoring:
+        """The model that is asked at, of records of these columns."""
+        return scoring_of(self.base, columns)
+
     def projection(self) -> Projection:
-        return random_projection(scoring_of(self.base).model, k=K)
+        return random_projection(self.asked().model, k=K)
 
     def question(self, manifest: Manifest) -> Question:
-        scoring = scoring_of(self.base, [column.name for column in manifest.schema.columns])
+        scoring = self.asked([column.name for column in manifest.schema.columns])
         config, weights = scoring.to_parts()
         projection, basis = self.projection().to_parts()
         query = np.random.default_rng(8).integers(-40_000, 40_000, (len(BITS), K), dtype=np.int64)

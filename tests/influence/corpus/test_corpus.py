@@ -10,6 +10,7 @@ import pytest
 from blindfair.influence.corpus.copies import copies_of_texts
 from blindfair.influence.corpus.corpus import Corpus, read_corpus
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing, is_text_preprocessing
+from blindfair.influence.csv_file import BYTE_LIMIT, CELL_LENGTH
 from blindfair.protocol.errors import (
     BlindfairError,
     FileMissing,
@@ -17,6 +18,7 @@ from blindfair.protocol.errors import (
     LabelMissing,
     MalformedTable,
     NoRecords,
+    TooLarge,
     UndecodableBytes,
     UnusableModel,
 )
@@ -112,6 +114,30 @@ def test_what_is_no_text_is_refused(
     source = tmp_path / ("f" if (tmp_path / "f").exists() else "a.csv")
     with pytest.raises(error):
         read_corpus(source, **options)  # type: ignore[arg-type]
+
+
+def test_a_text_file_that_is_too_large_is_refused_with_the_limit_of_a_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("🐕" * CELL_LENGTH)
+    assert len(read_corpus(tmp_path).texts()[0]) == CELL_LENGTH
+    (tmp_path / "b.txt").write_text("x" * (CELL_LENGTH + 1))
+    with pytest.raises(MalformedTable, match=r"b\.txt holds a text that is too long"):
+        read_corpus(tmp_path)
+    # Refused by its size: no memory holds it.
+    with (tmp_path / "b.txt").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(TooLarge, match=r"b\.txt holds a text that is too long") as told:
+        read_corpus(tmp_path)
+    assert told.value.expected == "at most 131,072 characters" and str(told.value.found) == f"{2**40:,} bytes"
+
+
+def test_a_folder_of_too_many_texts_is_refused_before_one_is_read(tmp_path: Path) -> None:
+    """Files of zeros: read, the first one would be refused as no text."""
+    for number in range(BYTE_LIMIT // 2**19 + 1):
+        with (tmp_path / f"{number}.txt").open("wb") as file:
+            file.truncate(2**19)
+    with pytest.raises(TooLarge, match="holds too many texts") as told:
+        read_corpus(tmp_path)
+    assert told.value.expected == f"at most {BYTE_LIMIT:,} bytes in all"
 
 
 def test_a_misspelt_column_to_leave_out_is_named_with_one_that_is_spelt_like_it(tmp_path: Path) -> None:

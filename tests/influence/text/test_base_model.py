@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from blindfair.influence.text import BaseModel
+from blindfair.influence.text.tokenizer_file import ADDED_LIMIT, TOKEN_LENGTH, VOCABULARY_LIMIT, check_tokenizer
 from blindfair.protocol.errors import BlindfairError, FileMissing, UnusableModel
 
 KINDS = ("bert", "gpt2", "llama")
@@ -281,6 +282,32 @@ TOKENIZERS: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "a negative token": ("gpt2", lambda t: nested(t, "model", "vocab").update(below=-1), "no number"),
     "two tokens of one number": ("gpt2", lambda t: nested(t, "model", "vocab").update(twice=5), "one number"),
     "a merge of strangers": ("gpt2", lambda t: nested(t, "model")["merges"].append(["q", "ZZ"]), "merge"),
+    "a token far beyond any model": (
+        "gpt2",
+        lambda t: nested(t, "model")["vocab"].update(far=VOCABULARY_LIMIT),
+        "no number",
+    ),
+    "a token without end": (
+        "gpt2",
+        lambda t: nested(t, "model")["vocab"].update({"a" * (TOKEN_LENGTH + 1): 299}),
+        "token is too long",
+    ),
+    "an added token without end": (
+        "bert",
+        lambda t: t["added_tokens"].append({**t["added_tokens"][0], "content": "a" * (TOKEN_LENGTH + 1)}),
+        "content",
+    ),
+    "an added token of nothing": (
+        "bert",
+        lambda t: t["added_tokens"].append({**t["added_tokens"][0], "content": ""}),
+        "added token is empty",
+    ),
+    "added tokens without end": (
+        "bert",
+        lambda t: t.update(added_tokens=t["added_tokens"][:1] * (ADDED_LIMIT + 1)),
+        "added_tokens",
+    ),
+    "a merge of three": ("gpt2", lambda t: nested(t, "model")["merges"].append(["a", "b", "c"]), "no pair"),
     "words without end": ("bert", lambda t: nested(t, "model").update(max_input_chars_per_word=10**9), "max_input"),
     "no special tokens": (
         "bert",
@@ -309,6 +336,27 @@ def test_a_tokenizer_that_is_too_long_is_refused(folder: Callable[[str], Path]) 
     with (copy / "tokenizer.json").open("r+b") as file:
         file.truncate(2**26)
     refused(copy, "too long")
+
+
+LONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a vocabulary without end": (
+        lambda model: model["vocab"].update((f"<{number}>", 0) for number in range(VOCABULARY_LIMIT)),
+        "vocabulary is of a wrong size",
+    ),
+    "merges without end": (
+        lambda model: model.update(merges=model["merges"][:1] * (VOCABULARY_LIMIT + 1)),
+        f"merges.*at most {VOCABULARY_LIMIT} values",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LONG)
+def test_a_list_of_a_tokenizer_that_is_too_long_is_refused_by_name(folders: dict[str, Path], case: str) -> None:
+    change, match = LONG[case]
+    tokenizer = json.loads((folders["gpt2"] / "tokenizer.json").read_text())
+    change(tokenizer["model"])
+    with pytest.raises(UnusableModel, match=f"(?s){match}"):
+        check_tokenizer(tokenizer)
 
 
 def test_a_tokenizer_of_another_model_is_refused(folder: Callable[[str], Path]) -> None:

@@ -114,6 +114,11 @@ def bomb(found: dict[str, Any]) -> None:
     found["transformer.wte.weight"]["shape"] = [2**20, 2**20]
 
 
+def of_number(number: float) -> Callable[[bytes], bytes]:
+    """The last weight replaced."""
+    return lambda data: data[:-4] + struct.pack("<f", number)
+
+
 def in_loose_form(data: bytes) -> bytes:
     config, tokenizer, weights = parts(data)
     return whole(json.dumps(config).encode(), canonical(tokenizer), weights)
@@ -148,6 +153,8 @@ HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "a tensor less": (header(lambda found: found.pop("transformer.ln_f.bias")), "fill it"),
     "numbers of another type": (header(lambda found: found["transformer.ln_f.bias"].update(dtype="I32")), "type"),
+    "weights of NaN": (of_number(float("nan")), "not finite"),
+    "weights without bound": (of_number(float("-inf")), "not finite"),
     "a config in another form": (in_loose_form, "config that travels"),
 }  # fmt: skip
 

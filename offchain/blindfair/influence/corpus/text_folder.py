@@ -9,10 +9,12 @@ from pathlib import Path
 from blindfair.influence.corpus.copies import is_visible
 from blindfair.influence.csv_file import BYTE_LIMIT, CELL_LENGTH
 from blindfair.protocol.errors import FileMissing, MalformedTable, NoRecords, TooLarge, UndecodableBytes
-from blindfair.protocol.records import RECORD_LIMITS
 
 FILE_LIMIT = 2**20
 """Texts of a folder: as many as a listing can have chunks."""
+
+_TEXT_BYTES = 4 * CELL_LENGTH + 3
+"""Bytes of a text of `CELL_LENGTH` characters in UTF-8 at most, with its mark of the order of bytes."""
 
 
 def read_folder(folder: Path) -> tuple[str, ...]:
@@ -38,19 +40,24 @@ def read_folder(folder: Path) -> tuple[str, ...]:
     if len(paths) > FILE_LIMIT:
         raise TooLarge(f"{folder} holds too many texts", expected=f"at most {FILE_LIMIT}", found=len(paths))
     total = 0
-    texts = []
     for path in paths:
         size = path.stat().st_size
         total += size
-        if size > RECORD_LIMITS.size or total > BYTE_LIMIT:
+        if size > _TEXT_BYTES:
             raise TooLarge(
-                f"{path if size > RECORD_LIMITS.size else folder} is too large",
-                expected=f"at most {RECORD_LIMITS.size} bytes a text and {BYTE_LIMIT} in all",
-                found=max(size, total),
-                hint="cut it into parts, or list a part of the texts",
+                f"{path} holds a text that is too long",
+                expected=f"at most {CELL_LENGTH:,} characters",
+                found=f"{size:,} bytes",
+                hint="cut it into parts",
             )
-        texts.append(_text(path))
-    return tuple(texts)
+        if total > BYTE_LIMIT:
+            raise TooLarge(
+                f"{folder} holds too many texts",
+                expected=f"at most {BYTE_LIMIT:,} bytes in all",
+                found=f"{total:,} or more",
+                hint="list a part of the texts",
+            )
+    return tuple(map(_text, paths))
 
 
 def _text(path: Path) -> str:

@@ -78,6 +78,16 @@ def measure(
     )
 
 
+def of_lengths(rows: Floats, others: Floats) -> Floats:
+    """Rows `n x k`, each as long as the one of `others`; not finite where they have no length."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(rows * (_lengths(others) / _lengths(rows)), dtype=np.float64)
+
+
+def _lengths(rows: Floats) -> Floats:
+    return np.asarray(np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float64)
+
+
 def expected(layers: Sequence[TextLayer], config: BaseConfig, longest: int) -> float:
     """The probable error of a full entry, in units: `u sqrt(terms) 2047`.
 

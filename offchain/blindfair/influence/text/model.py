@@ -16,7 +16,7 @@ from blindfair.influence.arrays import Floats
 from blindfair.influence.projection import Projection
 from blindfair.influence.refusal import unusable
 from blindfair.influence.scoring_model import RowsEstimate
-from blindfair.influence.text.agreement import RowAgreement, measure
+from blindfair.influence.text.agreement import RowAgreement, measure, of_lengths
 from blindfair.influence.text.applying import applied, linear_layers, tensor_shapes
 from blindfair.influence.text.architectures import ARCHITECTURES, HEAD, MEAN, POOLER, POOLINGS, TextArchitecture
 from blindfair.influence.text.arithmetic import check_precision, whole_products
@@ -114,11 +114,6 @@ class TextModel:
     def k(self) -> int:
         """Entries `d` of a gradient row before projection: one for each weight of its layers."""
         return sum(layer.outputs * layer.inputs for layer in self.network.layers)
-
-    @property
-    def batch(self) -> int:
-        """Texts that are read together."""
-        return AT_ONCE
 
     @property
     def batch_tokens(self) -> int:
@@ -220,14 +215,19 @@ class TextModel:
         projection: Projection,
         row_scales: Floats,
         single: Floats | None = None,
+        *,
+        normalised: bool = False,
     ) -> RowAgreement:
         """How near to the exact rows of these `n` records single precision comes, at `row_scales`, `n`.
 
-        `single` are their rows in single precision, if they are known.
+        `single` are their rows in single precision, if they are known. With `normalised`, lengths are not compared:
+        each machine divides a row by the length that it finds itself.
         """
         if single is None:
             single = self.rows(texts, labels, projection)
         double = self.rows(texts, labels, projection, dtype=torch.float64)
+        if normalised:
+            double = of_lengths(double, single)
         longest = self.windows.window + len(self.base.special)
         return measure(single, double, row_scales, self.network.layers, self.base.config, longest)
 
@@ -238,9 +238,11 @@ class TextModel:
         projection: Projection,
         row_scales: Floats,
         single: Floats | None = None,
+        *,
+        normalised: bool = False,
     ) -> float:
         """The share of entries that may round otherwise on another honest machine, from these rows (`agreement`)."""
-        return self.agreement(texts, labels, projection, row_scales, single).share
+        return self.agreement(texts, labels, projection, row_scales, single, normalised=normalised).share
 
     def estimate(self, records: int, k: int = 512) -> RowsEstimate:
         """What rows of `k` entries of so many records of one full window each will cost: from a trial of a batch."""

@@ -24,6 +24,9 @@ from blindfair.influence.text.architectures import (
 from blindfair.influence.text.base_config import BaseConfig
 from blindfair.influence.text.batches import WindowBatch
 
+_LINEAR = 40.0
+"""Where `log(1 + exp(x))` is `x` in double precision."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextNetwork:
@@ -71,10 +74,10 @@ class TextNetwork:
         return self.module.get_submodule(layer.name)
 
     def losses(self, batch: WindowBatch) -> torch.Tensor:
-        """For each window its part of its record's loss, in nats: `windows` numbers."""
+        """For each window its part of its record's loss, in nats: `windows` numbers, a classifier's in double."""
         if self.architecture.causal:
             return self._predicted(batch)
-        return functional.cross_entropy(self.logits(batch), batch.classes, reduction="none") * batch.weights
+        return class_losses(self.logits(batch), batch.classes) * batch.weights
 
     def logits(self, batch: WindowBatch) -> torch.Tensor:
         """`windows x classes` of a classifier."""
@@ -101,3 +104,18 @@ class TextNetwork:
         spread = each.new_zeros(predicting.shape)
         spread[predicting] = each
         return spread.sum(1) * batch.weights
+
+
+def class_losses(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """The cross entropy of each window's class: `windows` numbers in double precision; NaN where its logit overflows.
+
+    The gradient by the logits keeps its digits however sure the head is. That of torch's own cross entropy is `p - 1`
+    for the right class: where `p` is nearly 1, rounding errors are all that is left of it, and a row is of length 1.
+    """
+    wide = logits.double()
+    right = functional.one_hot(classes, logits.shape[1]).bool()
+    # An infinite logit would pass for a head that is sure without limit, and give a row of zeros.
+    own = torch.where(wide.isfinite(), wide, torch.nan)[right]
+    others = wide.masked_fill(right, -torch.inf).logsumexp(1)
+    # log(1 + exp(x)). Its gradient is a product of positive numbers; beyond the threshold it is x to all digits.
+    return functional.softplus(others - own, threshold=_LINEAR)

@@ -32,7 +32,13 @@ from blindfair.influence.text.scoring import unit_rows, windows_of
 from blindfair.pricing.class_query import scale_query
 from blindfair.pricing.domain_trust import MIN_TRUSTED
 from blindfair.pricing.ranks import rank_correlation
-from blindfair.pricing.texts.adapted import adapted_model, asked_difference, asked_model, named_form
+from blindfair.pricing.texts.adapted import (
+    adapted_model,
+    asked_difference,
+    asked_model,
+    has_head,
+    named_form,
+)
 from blindfair.pricing.texts.contrast import contrast
 from blindfair.pricing.texts.damage import classes_beside, other_labels, shuffled_words
 from blindfair.pricing.texts.directions import Direction, choose_direction
@@ -175,13 +181,16 @@ def prepare_text_valuation(
         scales.append(ScoreScale(ROW_SCALE, unit))
     tried = some[0][:TRIED], None if some[1] is None else some[1][:TRIED]
     single = rows[: len(tried[0])]
-    disagreement = model.disagreement(*tried, projection, ROW_SCALE / np.linalg.norm(single, axis=1), single)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # A head that is too sure for single precision has rows of zeros: they have no scale, and no share is found.
+        row_scales = ROW_SCALE / np.linalg.norm(single, axis=1)
+        disagreement = model.disagreement(*tried, projection, row_scales, single, normalised=True)
     if not disagreement <= ROUNDING_SHARE:
         raise UnusableModel(
             "Two honest machines might disagree about the rows of this model",
             expected=f"within {ROUNDING_SHARE} units of a rounded row",
-            found=f"{disagreement:.3g}",
-            hint="take another base model" + ("" if fine_tuned is None else f", or another {named_form(fine_tuned)}"),
+            found=f"{disagreement:.3g}" if np.isfinite(disagreement) else "rows too small for single precision",
+            hint=_other_model(fine_tuned),
         )
     asked = tuple(int(each) for each in bits[: len(real)])
     matrix = np.array(queries)
@@ -220,6 +229,17 @@ def _said_of_hiding(model: TextModel, validation: Texts, direction: Direction, h
     agree = rank_correlation(hidden, unit_rows(shown.rows) @ project_query(shown.projection, direction.layers))
     found = "unknown" if agree is None else f"{agree:.2f}"
     return f"the query's directions are hidden; rank correlation with scores of the whole query: {found} (1 = no loss)"
+
+
+def _other_model(fine_tuned: Difference | None) -> str:
+    """What helps where rows of a model could not be audited."""
+    if fine_tuned is None:
+        return "take another base model"
+    named = named_form(fine_tuned)
+    if not has_head(fine_tuned):
+        return f"take another base model, or another {named}"
+    # All logits are divided then, so that it finds the same classes and is less sure.
+    return f"divide weight and bias of the {named}'s head by a number such as 4, or leave the head out"
 
 
 def most_entries(train: int, *, labelled: bool) -> int:
