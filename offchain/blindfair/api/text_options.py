@@ -111,8 +111,6 @@ class TextOptions:
         before near-duplicates are looked for, which takes minutes.
         """
         self._check_windows()
-        for base in bases.values():
-            check_label_fits(base, corpus.label)
         found = TextPreprocessing(
             corpus.text,
             corpus.label,
@@ -127,6 +125,7 @@ class TextOptions:
         from blindfair.influence.text.scoring import windows_of
 
         for base in bases.values():
+            check_label_fits(base, found.label)
             check_readable(base, corpus.texts(), windows_of(found, base))
         return replace(found, near_duplicates=near_duplicates_of(corpus, found.compared_runs))
 
