@@ -19,7 +19,7 @@ from blindfair.influence.corpus.near_duplicates import near_duplicates_of_texts
 from blindfair.influence.corpus.text_folder import read_folder
 from blindfair.influence.corpus.text_preprocessing import (
     BASE_LIMIT,
-    CLASS_LIMIT,
+    LISTED_CLASS_LIMIT,
     WINDOW_LIMIT,
     WINDOWS_LIMIT,
     TextPreprocessing,
@@ -111,8 +111,6 @@ class TextOptions:
         before near-duplicates are looked for, which takes minutes.
         """
         self._check_windows()
-        for base in bases.values():
-            check_label_fits(base, corpus.label)
         found = TextPreprocessing(
             corpus.text,
             corpus.label,
@@ -127,6 +125,7 @@ class TextOptions:
         from blindfair.influence.text.scoring import windows_of
 
         for base in bases.values():
+            check_label_fits(base, found.label)
             check_readable(base, corpus.texts(), windows_of(found, base))
         return replace(found, near_duplicates=near_duplicates_of(corpus, found.compared_runs))
 
@@ -215,10 +214,10 @@ def classes_of(corpus: Corpus) -> tuple[PlainCell, ...]:
     copies = {number for number, _ in copies_of_texts(corpus.texts())}
     listed = [label for number, label in enumerate(labels) if number not in copies]
     found = set(listed)
-    if not 2 <= len(found) <= CLASS_LIMIT:
+    if not 2 <= len(found) <= LISTED_CLASS_LIMIT:
         raise LabelUnusable(
             f"Column {corpus.label!r} is no label of texts",
-            expected=f"2 ... {CLASS_LIMIT} different values",
+            expected=f"2 ... {LISTED_CLASS_LIMIT} different values",
             found=len(found),
             hint="name another column, or none: texts can be scored without a label",
         )

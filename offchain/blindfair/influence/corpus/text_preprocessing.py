@@ -24,7 +24,9 @@ from blindfair.protocol.records import PlainCell
 from blindfair.protocol.schema import NAME_LIMIT
 
 KIND = "text"
-CLASS_LIMIT = 64
+LISTED_CLASS_LIMIT = 64
+"""Values of a listing's label, at most: the manifest names them all."""
+
 BASE_LIMIT = 16
 WINDOW_LIMIT = 2048
 """Tokens of a window, at most."""
@@ -105,7 +107,7 @@ class TextPreprocessing:
         found = cls(
             column=fields.text("column", NAME_LIMIT),
             label=fields.optional_text("label", NAME_LIMIT),
-            classes=category_values(fields.items("classes", CLASS_LIMIT)),
+            classes=category_values(fields.items("classes", LISTED_CLASS_LIMIT)),
             window=fields.integer("window", 8, WINDOW_LIMIT),
             max_windows=fields.integer("max_windows", 1, WINDOWS_LIMIT),
             base_models=bases,

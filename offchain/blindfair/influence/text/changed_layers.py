@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
+from blindfair.influence.architecture import CLASS_LIMIT
 from blindfair.influence.text.architectures import ARCHITECTURES, HEAD
 from blindfair.influence.text.base_files import BaseFiles
 from blindfair.influence.text.base_model import BaseModel
 from blindfair.influence.text.difference import LAYERS_LIMIT, Difference, Singles
-from blindfair.influence.text.model import CLASS_LIMIT
 from blindfair.influence.text.tensor_file import TensorFile
 from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import UnusableModel

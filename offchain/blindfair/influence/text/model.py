@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from blindfair.influence.architecture import CLASS_LIMIT
 from blindfair.influence.arrays import Floats
 from blindfair.influence.projection import Projection
 from blindfair.influence.refusal import unusable
@@ -32,8 +33,6 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import ShapeMismatch, UnusableModel, UnusableText
 from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.quantities import Digest, Seconds
-
-CLASS_LIMIT = 1000
 
 AT_ONCE = 1024
 """Texts whose tokens are in memory at once."""

@@ -14,8 +14,9 @@ from blindfair.protocol.documents import Document
 from blindfair.protocol.errors import UnusableModel, UnusableText
 from blindfair.protocol.fields import Fields
 
-WINDOW_LIMIT = 2**13
-WINDOWS_LIMIT = 2**10
+MODEL_WINDOW_LIMIT = 2**13
+MODEL_WINDOWS_LIMIT = 2**10
+"""What a model may read at most, with a listing or without one. A listing allows less (`corpus.text_preprocessing`)."""
 
 PREDICTED = 2
 """A last window of fewer predicted tokens than this is left out."""
@@ -32,10 +33,10 @@ class TextWindows:
     max_windows: int
 
     def __post_init__(self) -> None:
-        if not (PREDICTED < self.window <= WINDOW_LIMIT and 1 <= self.max_windows <= WINDOWS_LIMIT):
+        if not (PREDICTED < self.window <= MODEL_WINDOW_LIMIT and 1 <= self.max_windows <= MODEL_WINDOWS_LIMIT):
             raise UnusableModel(
                 "The windows of a text model are out of range",
-                expected=f"{PREDICTED + 1} ... {WINDOW_LIMIT} tokens, 1 ... {WINDOWS_LIMIT} windows",
+                expected=f"{PREDICTED + 1} ... {MODEL_WINDOW_LIMIT} tokens, 1 ... {MODEL_WINDOWS_LIMIT} windows",
                 found=f"{self.window} tokens, {self.max_windows} windows",
             )
 
@@ -66,7 +67,7 @@ class TextWindows:
     @classmethod
     def from_fields(cls, fields: Fields) -> "TextWindows":
         """A counterparty's windows. Raises MalformedMessage, UnusableModel."""
-        window = fields.integer("window", PREDICTED + 1, WINDOW_LIMIT)
-        max_windows = fields.integer("max_windows", 1, WINDOWS_LIMIT)
+        window = fields.integer("window", PREDICTED + 1, MODEL_WINDOW_LIMIT)
+        max_windows = fields.integer("max_windows", 1, MODEL_WINDOWS_LIMIT)
         fields.done()
         return cls(window, max_windows)

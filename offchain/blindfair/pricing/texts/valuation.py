@@ -224,11 +224,14 @@ def prepare_text_valuation(
 
 
 def _said_of_hiding(model: TextModel, validation: Texts, direction: Direction, hidden: Floats) -> str:
-    """What it costs to hide the query, by the scores of validation texts with the query and without it."""
+    """What it costs to hide the query: scores of validation texts against those by a projection that shows it."""
     shown = find_projection(model, *validation, [direction.layers], k=SHOWN_ENTRIES)
     agree = rank_correlation(hidden, unit_rows(shown.rows) @ project_query(shown.projection, direction.layers))
     found = "unknown" if agree is None else f"{agree:.2f}"
-    return f"the query's directions are hidden; rank correlation with scores of the whole query: {found} (1 = no loss)"
+    return (
+        "the query's directions are hidden; rank correlation of validation texts' scores with those by a shown query: "
+        f"{found} (1 = no loss)"
+    )
 
 
 def _other_model(fine_tuned: Difference | None) -> str:
