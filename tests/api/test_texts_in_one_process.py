@@ -168,6 +168,23 @@ def test_naming_a_base_model_allows_what_scoring_with_it_takes(base: Path) -> No
         cost.check(SellerPolicy())
 
 
+def test_copies_with_another_label_are_named_before_the_first_alone_is_listed(classifier: Path) -> None:
+    """Only the owner knows which label is right, and of the second nothing would be left."""
+    texts, labels = [*TEXTS, TEXTS[4].upper(), TEXTS[6].upper()], [*(["a", "b"] * 30), "b", "a"]
+    given: dict[str, Any] = {"text_column": "text", "label": "y", "base_models": [classifier], "bits": 4, **CHEAP}
+    with pytest.raises(InvalidListing, match="the same but for case") as caught:
+        make_listing(pd.DataFrame({"text": texts, "y": labels}), **given)
+    assert "2 copies; record 60 is record 4" in str(caught.value.found)
+    assert "1 copy has another label than the first text that is the same: record 60 and record 4" in str(
+        caught.value.found
+    )
+    assert "Correct the labels first" in caught.value.hint
+    labels[60] = "a"
+    with pytest.raises(InvalidListing) as caught:
+        make_listing(pd.DataFrame({"text": texts, "y": labels}), **given)
+    assert "another label" not in str(caught.value)
+
+
 def test_a_listing_names_its_near_duplicates_by_the_numbers_of_listed_records(base: Path) -> None:
     """Copies are left out before records are counted, and a tail that is not scored hides nothing."""
     form = "you owe us some money since the last year"
@@ -306,11 +323,12 @@ BAD_PURCHASES: dict[str, tuple[dict[str, Any], type[BlindfairError], str]] = {
     "bits of a table's score": ({"score_bits": 5}, InvalidOption, "`score_bits` is for tables"),
     "a column of codes": ({"text": ["text"]}, InvalidOption, "`text` is for tables"),
     "too few texts": ({"own": OWN[:79]}, NoRecords, "too few"),
-    "too few validation texts": ({"own": None, "train": OWN, "validation": OWN[:39]}, NoRecords, "too few"),
+    "too few validation texts": ({"own": None, "train": OWN[39:], "validation": OWN[:39]}, NoRecords, "too few"),
+    "trained on as well": ({"own": None, "train": OWN, "validation": OWN[:50]}, NoRecords, "without 50 copies"),
     "an empty text": ({"own": pd.DataFrame({"text": [*OWN["text"], ""]})}, MalformedTable, "no text"),
     "a text of one token": ({"own": pd.DataFrame({"text": [*OWN["text"], "a"]})}, UnusableText, "record 90 is too"),
     "one in a second table": (
-        {"own": None, "train": OWN, "validation": pd.DataFrame({"text": [*OWN["text"][:50], "a"]})},
+        {"own": None, "train": OWN[:40], "validation": pd.DataFrame({"text": [*OWN["text"][40:], "a"]})},
         UnusableText, "record 50 is too",
     ),
     "a label for a language model": ({"own": OWN.assign(y=[0, 1] * 45), "label": "y"}, LabelUnusable, "do not fit"),
