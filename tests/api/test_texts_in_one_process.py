@@ -13,6 +13,7 @@ import tiny_bases
 from text_models import random_projection
 from tiny_bases import build, write
 
+from blindfair.agents.buyer.text_valuer import NO_FORECAST, NO_FORECAST_OF_LABELLED
 from blindfair.agents.context import Event
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.checks import RequestCost
@@ -88,12 +89,18 @@ def test_bought_texts_are_what_their_seller_had(kind: str, base: Path, tmp_path:
     events: list[Event] = []
     with LocalMarket(tmp_path / "market", on_event=events.append) as market:
         buyer = market.buyer(market.sell(listing), purchase)
-        buyer.evaluate()
+        assert NO_FORECAST in buyer.evaluate().reasons
         (making,) = (place for place, event in enumerate(events) if "fine-tunes the base model" in event.text)
         assert events[making].step == PROGRESS
         assert not any(event.who == "buyer" and event.step in ("question", "request") for event in events[:making])
         outcome = buyer.buy()
         assert outcome.final == "Released", outcome
+        (told_of_rows,) = (event.text for event in events if event.text.startswith("computes gradient rows"))
+        (held,) = listing.base_models.values()
+        windows = windows_of(TextPreprocessing.from_document(listing.spec.preprocessing or {}), held)
+        number = sum(len(windows.cut(tokens, causal=True)) for tokens in held.tokenizer.encode(texts))
+        assert number > 1.1 * len(texts)
+        assert told_of_rows.endswith(f"for 64 records of {number / len(texts):.1f} windows each")
         bought = buyer.records()
         assert len(bought) >= 1  # how many depends on the noise of encrypted scores
         for number, row in bought.iterrows():
@@ -145,7 +152,8 @@ def test_texts_with_a_label_are_traded_by_a_classifier(classifier: Path, tmp_pat
     )  # fmt: skip
     with LocalMarket(tmp_path / "market") as market:
         buyer = market.buyer(market.sell(listing), purchase)
-        buyer.evaluate()
+        reasons = buyer.evaluate().reasons
+        assert NO_FORECAST_OF_LABELLED in reasons and NO_FORECAST not in reasons
         assert buyer.buy().final == "Released"
         bought = buyer.records()
         assert list(bought.columns) == ["text", "kind"] and len(bought)
