@@ -13,6 +13,7 @@ import tiny_bases
 from text_models import random_projection
 from tiny_bases import build, write
 
+from blindfair.agents.buyer.text_valuer import NO_FORECAST, NO_FORECAST_OF_LABELLED
 from blindfair.agents.context import Event
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.checks import RequestCost
@@ -88,12 +89,18 @@ def test_bought_texts_are_what_their_seller_had(kind: str, base: Path, tmp_path:
     events: list[Event] = []
     with LocalMarket(tmp_path / "market", on_event=events.append) as market:
         buyer = market.buyer(market.sell(listing), purchase)
-        buyer.evaluate()
+        assert NO_FORECAST in buyer.evaluate().reasons
         (making,) = (place for place, event in enumerate(events) if "fine-tunes the base model" in event.text)
         assert events[making].step == PROGRESS
         assert not any(event.who == "buyer" and event.step in ("question", "request") for event in events[:making])
         outcome = buyer.buy()
         assert outcome.final == "Released", outcome
+        (told_of_rows,) = (event.text for event in events if event.text.startswith("computes gradient rows"))
+        (held,) = listing.base_models.values()
+        windows = windows_of(TextPreprocessing.from_document(listing.spec.preprocessing or {}), held)
+        number = sum(len(windows.cut(tokens, causal=True)) for tokens in held.tokenizer.encode(texts))
+        assert number > 1.1 * len(texts)
+        assert told_of_rows.endswith(f"for 64 records of {number / len(texts):.1f} windows each")
         bought = buyer.records()
         assert len(bought) >= 1  # how many depends on the noise of encrypted scores
         for number, row in bought.iterrows():
@@ -145,7 +152,8 @@ def test_texts_with_a_label_are_traded_by_a_classifier(classifier: Path, tmp_pat
     )  # fmt: skip
     with LocalMarket(tmp_path / "market") as market:
         buyer = market.buyer(market.sell(listing), purchase)
-        buyer.evaluate()
+        reasons = buyer.evaluate().reasons
+        assert NO_FORECAST_OF_LABELLED in reasons and NO_FORECAST not in reasons
         assert buyer.buy().final == "Released"
         bought = buyer.records()
         assert list(bought.columns) == ["text", "kind"] and len(bought)
@@ -166,6 +174,23 @@ def test_naming_a_base_model_allows_what_scoring_with_it_takes(base: Path) -> No
     cost.check(listing.policy)
     with pytest.raises(TooCostly):
         cost.check(SellerPolicy())
+
+
+def test_copies_with_another_label_are_named_before_the_first_alone_is_listed(classifier: Path) -> None:
+    """Only the owner knows which label is right, and of the second nothing would be left."""
+    texts, labels = [*TEXTS, TEXTS[4].upper(), TEXTS[6].upper()], [*(["a", "b"] * 30), "b", "a"]
+    given: dict[str, Any] = {"text_column": "text", "label": "y", "base_models": [classifier], "bits": 4, **CHEAP}
+    with pytest.raises(InvalidListing, match="the same but for case") as caught:
+        make_listing(pd.DataFrame({"text": texts, "y": labels}), **given)
+    assert "2 copies; record 60 is record 4" in str(caught.value.found)
+    assert "1 copy has another label than the first text that is the same: record 60 and record 4" in str(
+        caught.value.found
+    )
+    assert "Correct the labels first" in caught.value.hint
+    labels[60] = "a"
+    with pytest.raises(InvalidListing) as caught:
+        make_listing(pd.DataFrame({"text": texts, "y": labels}), **given)
+    assert "another label" not in str(caught.value)
 
 
 def test_a_listing_names_its_near_duplicates_by_the_numbers_of_listed_records(base: Path) -> None:
@@ -306,11 +331,12 @@ BAD_PURCHASES: dict[str, tuple[dict[str, Any], type[BlindfairError], str]] = {
     "bits of a table's score": ({"score_bits": 5}, InvalidOption, "`score_bits` is for tables"),
     "a column of codes": ({"text": ["text"]}, InvalidOption, "`text` is for tables"),
     "too few texts": ({"own": OWN[:79]}, NoRecords, "too few"),
-    "too few validation texts": ({"own": None, "train": OWN, "validation": OWN[:39]}, NoRecords, "too few"),
+    "too few validation texts": ({"own": None, "train": OWN[39:], "validation": OWN[:39]}, NoRecords, "too few"),
+    "trained on as well": ({"own": None, "train": OWN, "validation": OWN[:50]}, NoRecords, "without 50 copies"),
     "an empty text": ({"own": pd.DataFrame({"text": [*OWN["text"], ""]})}, MalformedTable, "no text"),
     "a text of one token": ({"own": pd.DataFrame({"text": [*OWN["text"], "a"]})}, UnusableText, "record 90 is too"),
     "one in a second table": (
-        {"own": None, "train": OWN, "validation": pd.DataFrame({"text": [*OWN["text"][:50], "a"]})},
+        {"own": None, "train": OWN[:40], "validation": pd.DataFrame({"text": [*OWN["text"][40:], "a"]})},
         UnusableText, "record 50 is too",
     ),
     "a label for a language model": ({"own": OWN.assign(y=[0, 1] * 45), "label": "y"}, LabelUnusable, "do not fit"),

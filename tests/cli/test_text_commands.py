@@ -217,6 +217,27 @@ def test_copies_that_are_left_out_are_counted(testnet: LocalChain, base: Path, t
     assert (result["records"], result["copies_left_out"]) == (60, 5)
 
 
+def test_of_copies_with_another_label_the_listed_one_is_told(
+    testnet: LocalChain, tmp_path: Path, inside: Inside
+) -> None:
+    testnet.party(tmp_path / "seller")
+    classifier = write(build("bert"), tmp_path / "classifier")
+    texts = tmp_path / "t.jsonl"
+    labels = [*(["a", "b"] * 30), "b", "a", "a"]
+    lines = zip([*TEXTS, *map(str.upper, [TEXTS[4], TEXTS[5], TEXTS[6]])], labels, strict=True)
+    texts.write_text("".join(json.dumps({"text": text, "y": label}) + "\n" for text, label in lines))
+    ended = inside(
+        "seller", "list", "--directory", tmp_path / "seller", "--password-file", tmp_path / "password",
+        "--mail", tmp_path / "mail", "--rpc", testnet.url, "--deployment", testnet.deployment, "--records", texts,
+        "--text-column", "text", "--label", "y", "--base-model", classifier, "--own-models", "--without-copies", *TERMS,
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    told = " ".join(ended.err.split())
+    assert "3 of 63 records left out" in told
+    assert "2 copies have another label than the first text that is the same: record 60 and record 4" in told
+    assert "The first text's label is listed" in told
+
+
 def test_a_column_of_few_values_is_taken_for_no_column_of_texts(
     place: list[object], base: Path, tmp_path: Path, inside: Inside
 ) -> None:

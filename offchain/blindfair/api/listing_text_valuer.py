@@ -1,6 +1,7 @@
 """A buyer with texts whose price depends on the listing: what it offers for a record is known once the manifest is."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from blindfair.agents.buyer.text_valuer import TextValuer
 from blindfair.agents.buyer.valuer import Choice, Question
 from blindfair.agents.evaluation.preprocessing import listed_texts
 from blindfair.agents.evaluation.rows import BaseModels
-from blindfair.api.own_texts import Labelled
+from blindfair.api.divided_texts import DividedTexts
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.arrays import Floats
 from blindfair.influence.reading import ColumnReading
@@ -31,7 +32,7 @@ class ListingTextValuer:
     def __init__(
         self,
         base: BaseModel,
-        own: tuple[Labelled, Labelled],
+        own: DividedTexts,
         purchase: PurchaseOptions,
         seed: int,
         before_asking: Callable[[Manifest], None] = lambda _: None,
@@ -78,7 +79,8 @@ class ListingTextValuer:
 
     def question(self, manifest: Manifest) -> Question:
         """See `Valuer`. Raises what `TextValuer.question` raises."""
-        return self._valuer(manifest).question(manifest)
+        found = self._valuer(manifest).question(manifest)
+        return replace(found, notes=(*self._own.notes, *found.notes))
 
     def check_asked(self, request: Request, manifest: Manifest) -> None:
         """See `ChecksAsked`."""
@@ -117,7 +119,8 @@ class ListingTextValuer:
             most = manifest.terms.bits_per_record
             self._made = TextValuer(
                 self._base,
-                *self._own,
+                self._own.train,
+                self._own.validation,
                 pricing=UniformPricing(reserve if offered is None else offered, reserve),
                 seed=self._seed,
                 bits=DEFAULT_BITS if sum(DEFAULT_BITS) <= most else (max(1, most - 1), 1) if most > 1 else (1,),

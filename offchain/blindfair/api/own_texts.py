@@ -1,7 +1,8 @@
 """The buyer's own texts: one source, divided into training and validation, or one for each; its base model, and its
 own fine-tuned model.
 
-Not here: what values a listing by them (`listing_text_valuer`), and tables (`own_records`).
+Not here: how they are divided (`divided_texts`), what values a listing by them (`listing_text_valuer`), and tables
+(`own_records`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from blindfair.api.adapters import adapter_files, check_fits_base, load_adapter
 from blindfair.api.base_models import check_label_fits, check_readable, load_base
 from blindfair.api.checked_options import NOT_TEXTS, needed_label
 from blindfair.api.defaults import DISCLOSURE, MAX_WINDOWS, MODELS, SCORE_BITS, WINDOW
+from blindfair.api.divided_texts import DividedTexts, divided_texts
 from blindfair.api.fine_tuned import (
     CHANGED_FILE,
     KEPT_MODELS,
@@ -22,24 +22,16 @@ from blindfair.api.fine_tuned import (
     load_changed_layers,
     load_fine_tuned,
 )
-from blindfair.api.own_records import OWN, TRAIN, VALIDATION, TableOptions
+from blindfair.api.own_records import TableOptions
 from blindfair.api.purchase_options import PurchaseOptions
 from blindfair.influence.corpus.corpus import Corpus, read_corpus
 from blindfair.influence.frames import Frame
 from blindfair.influence.images.images import LABEL_COLUMN, ImageSource
-from blindfair.pricing.domain_trust import MIN_TRUSTED
-from blindfair.protocol.errors import InvalidOption, NoRecords
-from blindfair.protocol.records import Cell
+from blindfair.protocol.errors import InvalidOption
 
 if TYPE_CHECKING:
     from blindfair.influence.text import BaseModel, Difference
     from blindfair.influence.text.base_files import SentBase
-
-_TRAIN_SHARE = 0.5
-"""Training texts make the query, validation texts measure trust: both need as many as they can get."""
-
-Labelled = tuple[Sequence[str], Sequence[Cell] | None]
-"""Texts, and their labels if they have any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +49,23 @@ class OwnTexts:
     send_base_model: bool = False
     fine_tuned: str | None = None
 
-    def read(self, sources: Mapping[str, Path | str | Frame | ImageSource]) -> tuple[Labelled, Labelled]:
+    def read(self, sources: Mapping[str, Path | str | Frame | ImageSource]) -> DividedTexts:
         """Read one source named `OWN`, or two named `TRAIN` and `VALIDATION`.
 
-        Raises NoRecords for too few validation texts, and what `read_corpus` raises.
+        Raises what `read_corpus` and `divided_texts` raise.
         """
-        return self._divided({name: self._read(each) for name, each in sources.items()})
+        return divided_texts({name: self._read(each) for name, each in sources.items()}, self.seed)
 
     def checked(
         self, sources: Mapping[str, Path | str | Frame | ImageSource]
-    ) -> "tuple[BaseModel, Difference | None, tuple[Labelled, Labelled]]":
+    ) -> "tuple[BaseModel, Difference | None, DividedTexts]":
         """Load base model and fine-tuned model, read the texts as `read` does, and check that these can be scored.
 
         Raises what `base`, `difference` and `read` raise, UnusableModel for an adapter of another base, LabelUnusable
         for a label that the base model does not learn, and UnusableText naming a record.
         """
         read = {name: self._read(each) for name, each in sources.items()}
-        divided = self._divided(read)
+        divided = divided_texts(read, self.seed)
         base = self.base()
         from blindfair.influence.text import TextWindows
 
@@ -85,17 +77,6 @@ class OwnTexts:
             # Before they are divided: a person counts the records of a file.
             check_readable(base, corpus.texts(), TextWindows(WINDOW, MAX_WINDOWS))
         return base, difference, divided
-
-    def _divided(self, read: Mapping[str, Corpus]) -> tuple[Labelled, Labelled]:
-        if OWN not in read:
-            _check_enough(len(read[VALIDATION].rows), MIN_TRUSTED, "validation texts")
-            return _labelled(read[TRAIN]), _labelled(read[VALIDATION])
-        corpus = read[OWN]
-        order = np.random.default_rng(self.seed).permutation(len(corpus.rows))
-        cut = round(_TRAIN_SHARE * len(order))
-        _check_enough(len(order), 2 * MIN_TRUSTED, "texts, of which half validate")
-        first, rest = sorted(order[:cut].tolist()), sorted(order[cut:].tolist())
-        return _labelled(corpus, first), _labelled(corpus, rest)
 
     def _read(self, source: Path | str | Frame | ImageSource) -> Corpus:
         if isinstance(source, tuple):
@@ -253,19 +234,3 @@ def check_asks_texts(options: TableOptions | OwnTexts, purchase: PurchaseOptions
                 found=value,
                 hint="leave the option out",
             )
-
-
-def _check_enough(found: int, least: int, which: str) -> None:
-    if found < least:
-        raise NoRecords(
-            "There are too few texts to judge an offer by",
-            expected=f"at least {least} {which}",
-            found=found,
-            hint="give more texts of the kind that you want",
-        )
-
-
-def _labelled(corpus: Corpus, places: Sequence[int] | None = None) -> Labelled:
-    kept = range(len(corpus.rows)) if places is None else places
-    texts, labels = corpus.texts(), corpus.labels()
-    return [texts[place] for place in kept], None if labels is None else [labels[place] for place in kept]

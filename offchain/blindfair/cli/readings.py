@@ -100,10 +100,14 @@ def show_written(lines: Lines, readings: Sequence[ColumnReading], alike: int = 0
         )
 
 
-def show_copies(lines: Lines, copies: int, records: int) -> None:
-    """Print how many of the records that were read are not listed, because each is a copy of an earlier one."""
+def show_copies(lines: Lines, copies: int, records: int, other_labels: str | None = None) -> None:
+    """Print how many of the records that were read are not listed, because each is a copy of an earlier one; and what
+    is to be said of copies with `other_labels`."""
     if copies:
         lines.item("copies", f"{copies:,} of {counted(records, 'record')} left out", style="yellow")
+    if copies and other_labels is not None:
+        said = f"{other_labels}. The first text's label is listed; correct it if it is wrong"
+        lines.item("but", said, style="yellow")
 
 
 def show_near_duplicates(lines: Lines, near_duplicates: Sequence[int]) -> None:

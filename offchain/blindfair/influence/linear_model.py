@@ -117,7 +117,7 @@ class LinearModel(ABC):
             bounds = projected_errors(errors, terms, projection).max(axis=1, initial=0.0)
             return in_units(float((bounds * row_scales).max(initial=0.0)))
 
-    def estimate(self, records: int) -> RowsEstimate:
+    def estimate(self, records: int, sample: Sequence[Sequence[Cell]] = ()) -> RowsEstimate:
         """From a trial of one batch of zeros."""
         batch = max(1, min(records, BATCH))
         features, labels = np.zeros((batch, self.k)), np.zeros(batch, dtype=np.int64)

@@ -102,7 +102,7 @@ class NetworkModel:
         """How far two honest machines may lie apart in these `n` rows at most, in units of each row's own scale."""
         return network_disagreement(self.network, self.weights, X, y, projection, row_scales)
 
-    def estimate(self, records: int) -> RowsEstimate:
+    def estimate(self, records: int, sample: Sequence[Sequence[Cell]] = ()) -> RowsEstimate:
         """Estimate the cost from a trial of a few records of zeros."""
         trial = max(1, min(records, _TRIAL))
         X, y = np.zeros((trial, self.features)), np.zeros(trial, dtype=np.int64)

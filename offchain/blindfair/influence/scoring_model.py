@@ -31,6 +31,9 @@ class RowsEstimate:
     seconds: Seconds
     """Rounded up, from a trial of one batch; encoding of the cells not counted."""
 
+    windows: float = 1.0
+    """Parts of a record that are computed one by one, on average: the windows of a text, and 1 of other records."""
+
 
 class RowModel(Protocol):
     """The interface of every scoring model, of tables and of texts: gradient rows of records."""
@@ -67,8 +70,8 @@ class RowModel(Protocol):
         """
         ...
 
-    def estimate(self, records: int) -> RowsEstimate:
-        """The cost of `rows` for so many records."""
+    def estimate(self, records: int, sample: Sequence[Sequence[Cell]] = ()) -> RowsEstimate:
+        """The cost of `rows` for so many records; of texts, for records as long as those of `sample`."""
         ...
 
     def to_parts(self) -> tuple[Document, bytes]:

@@ -55,6 +55,19 @@ def test_a_classifiers_window_stands_between_its_special_tokens(bases: dict[str,
         assert (window.tokens[0], window.tokens[-1]) == tuple(vocabulary.values())
 
 
+def test_rows_of_long_texts_are_estimated_at_as_many_times_as_they_have_windows(bases: dict[str, BaseModel]) -> None:
+    model = replace(example(bases["gpt2"]).model, windows=TextWindows(8, 32))
+    short, long = "the cat sat", " ".join(["the cat sat on a mat"] * 60)
+    tokens = [len(each) for each in model.base.tokenizer.encode([short, long])]
+    assert tokens[0] <= 8 and tokens[1] >= 8 * 32
+    assert model.mean_windows([short] * 4) == 1 and model.mean_windows([long] * 4) == 32
+    assert model.mean_windows([short, long, "a", ""]) == 33 / 4  # nothing is scored of the last two
+    # Of a trial each, on a machine with other work: far from one, near 32.
+    once, often = (min(model.estimate(10**7, windows=windows).seconds for _ in range(5)) for windows in (1.0, 32.0))
+    assert 8 * once < often < 128 * once
+    assert model.estimate(10, windows=32.0).windows == 32
+
+
 def test_special_tokens_are_not_read_out_of_a_text(bases: dict[str, BaseModel]) -> None:
     (tokens,) = bases["bert"].tokenizer.encode(["the [SEP] cat"])
     assert 3 not in tokens and len(tokens) > 3

@@ -34,6 +34,7 @@ from blindfair.protocol.records import Cell, Row
 from blindfair.protocol.terms import PER_RECORD
 
 NO_FORECAST = "No gain is forecast for texts: no forecast that was tried was reliable"
+NO_FORECAST_OF_LABELLED = "No gain is forecast for texts with a label: no such forecast was measured yet"
 """Why `Choice.forecast` is None: said wherever something is bought."""
 
 _FOLDS, _CHOICE, _INTERVAL = range(3)
@@ -186,10 +187,11 @@ class TextValuer:
         chosen = select(self._method, candidates, trust.weights, self._pricing, budget, self._random(_CHOICE))
         worth = self._worth(offer, trust.good, trust.share, chosen.records, chosen.price, valuation)
         buys = worth.advises_buying
+        no_forecast = NO_FORECAST if self._train[1] is None else NO_FORECAST_OF_LABELLED
         return Choice(
             records=chosen.records if buys else (),
             price=worth.price if buys else Wei(0),
-            reasons=(*worth.warnings, NO_FORECAST) if buys else worth.warnings,
+            reasons=(*worth.warnings, no_forecast) if buys else worth.warnings,
             numbers=worth.numbers(),
         )
 

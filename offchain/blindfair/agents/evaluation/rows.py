@@ -35,6 +35,9 @@ Decode = Callable[[bytes], Row]
 
 _TEXT_MODEL = "text-model"
 
+_SAMPLED = 256
+"""Texts that are read to estimate how long rows will take."""
+
 LARGEST_ENTRY = 1e100
 """An entry of a row that is larger in size, or no number at all, counts as 0 (PROTOCOL 4.2)."""
 
@@ -117,11 +120,19 @@ def _real_batches(
         yield rows
 
 
-def estimate_rows(request: Request, records: int, bases: BaseModels) -> str:
-    """What computing the rows of so many records will take, in words, from a trial. Raises UnusableModel."""
+def estimate_rows(request: Request, records: Sequence[bytes], decode: Decode, bases: BaseModels) -> str:
+    """What computing the rows of these records will take, in words, from a trial. Raises UnusableModel, ShapeMismatch.
+
+    Texts differ in length: those of a sample say how many windows a record has.
+    """
+    model, sample = requested_model(request, bases), list[Row]()
+    if request.model_name == _TEXT_MODEL:
+        count = min(_SAMPLED, len(records))
+        sample = [decode(records[place * len(records) // count]) for place in range(count)]
     with on_cores():
-        found = requested_model(request, bases).estimate(records)
-    return f"about {found.seconds} s for {found.records:,} records"
+        found = model.estimate(len(records), sample)
+    windows = "" if found.windows == 1 else f" of {found.windows:.1f} windows each"
+    return f"about {found.seconds} s for {found.records:,} records{windows}"
 
 
 def real_rows(request: Request, records: Sequence[Row], bases: BaseModels = NO_BASE_MODELS) -> Floats:

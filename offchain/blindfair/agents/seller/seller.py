@@ -262,7 +262,8 @@ class Seller(Agent):
     def _reply(self, envelope: Envelope, request: Request) -> Reply:
         digest = envelope.digest
         self._replies.admit(envelope, request, self.manifest)
-        self.tell("rows", f"computes gradient rows, {estimate_rows(request, self.manifest.record_count, self._bases)}")
+        estimated = estimate_rows(request, self._spec.records, self._spec.decode, self._bases)
+        self.tell("rows", f"computes gradient rows, {estimated}")
         rows = self._rows(digest, request)
         began = time.perf_counter()
         scores = self._scores(digest, request, rows.entries)

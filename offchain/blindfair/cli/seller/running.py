@@ -11,7 +11,7 @@ from blindfair.api.amounts import show_ether
 from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.parties import SellerParty
 from blindfair.api.stream_options import RECORDS, StreamedTable, in_memory
-from blindfair.api.text_options import kept_file
+from blindfair.api.text_options import kept_file, other_labels_said
 from blindfair.chain.costs import COMMIT, gas_price
 from blindfair.cli.options import Begun, Resumed, Serving
 from blindfair.cli.output import Output
@@ -87,7 +87,8 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         texts = [] if isinstance(table, Images | Corpus) else texts_among(in_memory(table), options.text)
         show_readings(screen.lines, table.readings, categorical=options.categorical, unread=unread, as_text=texts)
         left_out = _left_out(options, table, party.agent.manifest)
-        show_copies(screen.lines, left_out, party.agent.manifest.record_count + left_out)
+        others = other_labels_said(table) if isinstance(table, Corpus) else None
+        show_copies(screen.lines, left_out, party.agent.manifest.record_count + left_out, others)
         show_written(screen.lines, table.readings, table.alike_but_texts())
         if isinstance(table, Corpus):
             listed = TextPreprocessing.from_document(party.agent.manifest.preprocessing or {})

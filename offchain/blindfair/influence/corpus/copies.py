@@ -5,7 +5,10 @@ Not here: texts that differ more (`near_duplicates`).
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from blindfair.influence.features import same_value
+from blindfair.protocol.records import Cell
 
 _BLANKS = re.compile(r"\s+")
 
@@ -33,3 +36,14 @@ def copies_of_texts(texts: Sequence[str]) -> list[tuple[int, int]]:
     first: dict[str, int] = {}
     both = ((number, first.setdefault(normalised(text), number)) for number, text in enumerate(texts))
     return [(number, earlier) for number, earlier in both if earlier < number]
+
+
+def other_labels_of_copies(labels: Sequence[Cell] | None, copies: Mapping[int, int]) -> list[tuple[int, int]]:
+    """The copies that have another label than the text that they repeat, with that text; none without labels.
+
+    >>> other_labels_of_copies(["spam", "mail", "spam"], {1: 0, 2: 0})
+    [(1, 0)]
+    """
+    if labels is None:
+        return []
+    return [(number, first) for number, first in copies.items() if not same_value(labels[number], labels[first])]

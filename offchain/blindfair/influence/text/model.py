@@ -3,7 +3,9 @@
 Not here: gradient rows (`logra`), what travels (`difference`), and how a buyer finds one (`fine_tuning`).
 """
 
+import contextlib
 import copy
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -243,20 +245,30 @@ class TextModel:
         """The share of entries that may round otherwise on another honest machine, from these rows (`agreement`)."""
         return self.agreement(texts, labels, projection, row_scales, single, normalised=normalised).share
 
-    def estimate(self, records: int, k: int = 512) -> RowsEstimate:
-        """What rows of `k` entries of so many records of one full window each will cost: from a trial of a batch."""
+    def mean_windows(self, texts: Sequence[str]) -> float:
+        """Windows of a text on average; one in which the model finds nothing to score has none."""
+        found = 0
+        for text in texts:
+            with contextlib.suppress(UnusableText):
+                (tokens,) = self.base.tokenizer.encode([text])
+                found += len(self.windows.cut(tokens, causal=self.architecture.causal))
+        return found / max(1, len(texts))
+
+    def estimate(self, records: int, k: int = 512, *, windows: float = 1.0) -> RowsEstimate:
+        """What rows of `k` entries of so many records of so many full `windows` each will cost: from a trial batch."""
         longest = self.windows.window + len(self.base.special)
         weight = 1.0 / (self.windows.window - 1) if self.architecture.causal else 1.0
-        trial = max(1, min(records, self.batch_tokens // longest))
-        windows = [Window(number, [1] * longest, weight, 0) for number in range(trial)]
-        (batch,) = batched(windows, tokens=trial * longest)
+        count = math.ceil(records * windows)
+        trial = max(1, min(count, self.batch_tokens // longest))
+        tried = [Window(number, [1] * longest, weight, 0) for number in range(trial)]
+        (batch,) = batched(tried, tokens=trial * longest)
         start = time.perf_counter()
         pass_back(self.network, batch, lambda number, inputs: None, lambda number, kept, slopes: None)
         threads = batches_at_once()
-        seconds = (time.perf_counter() - start) * records / trial / max(1.0, _OF_A_CORE * threads)
+        seconds = (time.perf_counter() - start) * count / trial / max(1.0, _OF_A_CORE * threads)
         rows_bytes = 8 * records * k
         peak = rows_bytes + threads * 4 * BATCH_NUMBERS
-        return RowsEstimate(records, rows_bytes, peak, Seconds(int(seconds) + 1))
+        return RowsEstimate(records, rows_bytes, peak, Seconds(int(seconds) + 1), windows)
 
     def to_parts(self) -> tuple[Document, bytes]:
         """Config and safetensors weights, as `from_parts` takes them."""

@@ -102,9 +102,10 @@ class TextScoring:
             return None
         return class_codes(self._cells(records, self.preprocessing.label), self.preprocessing.classes)
 
-    def estimate(self, records: int) -> RowsEstimate:
-        """What `rows` of so many records will cost."""
-        return self.model.estimate(records)
+    def estimate(self, records: int, sample: Sequence[Sequence[Cell]] = ()) -> RowsEstimate:
+        """What `rows` of so many records will cost, if they have as many windows as those of `sample`; one each without
+        a sample. Raises ShapeMismatch."""
+        return self.model.estimate(records, windows=self.model.mean_windows(self.texts(sample)) if sample else 1.0)
 
     @property
     def products(self) -> int:
