@@ -60,7 +60,8 @@ def test_rows_of_a_sure_head_are_the_same_on_two_machines(
 ) -> None:
     one = example(bases["bert"], records=24, pooling=pooling)
     tensors = dict(one.model.difference.tensors)
-    tensors["classifier.bias"] = tensors["classifier.bias"] + np.array([margin + 8, 0, 0], dtype=np.float32)
+    surer = np.array([margin + 8, 0, 0], dtype=np.float32)
+    tensors["classifier.bias"] = np.add(tensors["classifier.bias"], surer, dtype=np.float32)
     model, labels = replace(one.model, difference=Difference(tensors)), [0] * 24
     assert 0 < np.median(model.losses(one.texts, labels)) < np.exp(-margin)
     projection = random_projection(model, k=12)
