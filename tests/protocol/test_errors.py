@@ -16,8 +16,8 @@ RANGES = {
     "CommitmentError": range(50, 60),
     "ScoringError": range(60, 70),
     "AuditError": range(70, 80),
-    "SettlementError": [*range(80, 90), *range(110, 120)],
-    "StateError": [*range(90, 100), *range(101, 110)],
+    "SettlementError": [*range(80, 90), *range(110, 114)],
+    "StateError": [*range(90, 100), *range(101, 110), *range(114, 120)],
 }
 
 
