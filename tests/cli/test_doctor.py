@@ -113,7 +113,8 @@ def test_the_installed_command_says_the_same(testnet: LocalChain) -> None:
     ended = outside("doctor", "--rpc", testnet.url, "--json", "-")
     found = checks(ended)
     assert blindfair.__version__ in found["version"][0]["found"]
-    assert all(finding["ok"] for name in ("node", "contract", "clock", "packages") for finding in found[name])
+    # Not the clock: the chain that tests share makes no blocks while nobody uses it.
+    assert all(finding["ok"] for name in ("node", "contract", "packages") for finding in found[name])
     assert f"at most {chain.BEHIND} s old or {chain.AHEAD} s ahead is good" in found["clock"][0]["found"]
 
 

@@ -31,7 +31,7 @@ from blindfair.protocol.signing import Domain
 
 READY_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
-_TAKEN_SECONDS = 2.0
+_TAKEN_SECONDS = 5.0
 """How long a port may be taken before that is an error."""
 
 _LINE = 300
