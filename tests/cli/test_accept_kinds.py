@@ -36,8 +36,10 @@ def own_records(table: Table, left_out: tuple[str, ...] = ()) -> OwnRecords:
 def asked(own: OwnRecords, purchase: PurchaseOptions, listing: Manifest) -> Question:
     """The question, if one is asked; else nothing is said of what asking takes."""
     told: list[Manifest] = []
+    valuer = ListingValuer(own, TableOptions(LABEL, [], 0), purchase, told.append)
     try:
-        return ListingValuer(own, TableOptions(LABEL, [], 0), purchase, told.append).question(listing)
+        valuer.check_listing(listing)
+        return valuer.question(listing)
     except Exception:
         assert told == []
         raise
@@ -59,9 +61,11 @@ def test_columns_that_do_not_fit_are_told_once_before_what_asking_takes(path: Pa
     texts = replace(table, rows=tuple((str(row[0]) + " mm", *row[1:]) for row in table.rows))
     purchase = replace(PURCHASE, accept_kinds=True)
     told: list[str] = []
-    question = ListingValuer(
+    valuer = ListingValuer(
         own_records(texts), TableOptions(LABEL, [], 0), purchase, lambda _: told.append("estimate"), told.append
-    ).question(listing)
+    )
+    valuer.check_listing(listing)
+    question = valuer.question(listing)
     assert "180 of 180 cells do not fit" in told[0] and told[1:] == ["estimate"]
     assert not any("do not fit" in note for note in question.notes)
 

@@ -95,7 +95,7 @@ def test_what_a_listing_does_not_offer_is_refused_before_anything_is_made_or_ask
     own = OwnRecords(table.columns, table.label, train=table.rows[:40], validation=table.rows[40:80])
     valuer = ListingValuer(own, TableOptions(LABEL, [], 0), replace(PURCHASE, disclosure=asked), told.append)
     with pytest.raises(InvalidOption, match="`disclosure='per-group-10'` or `disclosure='total'`"):
-        valuer.question(manifest(path, "per-group-10", "total"))
+        valuer.check_listing(manifest(path, "per-group-10", "total"))
     assert told == []
 
 
@@ -105,7 +105,7 @@ def test_a_model_of_the_buyers_own_is_asked_by_only_where_the_listing_takes_it(p
     own = OwnRecords(table.columns, table.label, train=table.rows[:40], validation=table.rows[40:80])
     valuer = ListingValuer(own, TableOptions(LABEL, [], 0), replace(PURCHASE, model="mlp"), told.append)
     with pytest.raises(InvalidOption, match="takes no `model` of your own") as caught:
-        valuer.question(manifest(path, "per-record"))
+        valuer.check_listing(manifest(path, "per-record"))
     assert "`own_models=True`" in str(caught.value.hint)
     assert told == []
     assert valuer.question(manifest(path, "per-record", own_models=True)).model_name == "mlp"
