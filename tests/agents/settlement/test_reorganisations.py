@@ -8,19 +8,7 @@ from typing import Any
 
 import pytest
 from reorganised import DeepWorld, Unfolding, put_back, reorganise
-from reorganised_stages import (
-    ENDS,
-    PAID,
-    Begin,
-    Stage,
-    at_accept_of_a_kept_key,
-    at_bond,
-    at_dispute,
-    at_fee_accept,
-    at_rest_bond,
-    at_reveal,
-    at_watchers_dispute,
-)
+from reorganised_stages import PAID, STAGES, Begin
 from trade import Parties, Stages, calls_of, make_parties
 
 from blindfair.agents.settlement.ending import Ending
@@ -71,10 +59,9 @@ def state(unfolding: Unfolding) -> OrderState:
     return unfolding.world.exchange.order(offer.struct_hash()).state
 
 
-ORDINARY: set[tuple[Stage, int, bool]] = {
-    (at_bond, 2, False), (at_reveal, 1, True), (at_dispute, 1, False),
-    (at_fee_accept, 1, False), (at_rest_bond, 2, False), (at_accept_of_a_kept_key, 1, False),
-    (at_watchers_dispute, 1, False),
+ORDINARY = {
+    ("bond", 2, False), ("reveal", 1, True), ("dispute", 1, False), ("fee-accept", 1, False), ("rest-bond", 2, False),
+    ("accept-of-a-kept-key", 1, False), ("watchers-dispute", 1, False),
 }  # fmt: skip
 """What every run of the tests takes; the rest takes minutes."""
 
@@ -85,16 +72,16 @@ ORDINARY: set[tuple[Stage, int, bool]] = {
         pytest.param(
             *case,
             marks=() if case in ORDINARY else pytest.mark.deep,
-            id=f"{case[0].__name__}-{case[1]}-{'kept' if case[2] else 'lost'}",
+            id=f"{case[0]}-{case[1]}-{'kept' if case[2] else 'lost'}",
         )
-        for case in itertools.product(ENDS, DEPTHS, (False, True))
+        for case in itertools.product(STAGES, DEPTHS, (False, True))
     ],
 )
-def test_what_a_reorganisation_takes_is_sent_again(stage: Stage, depth: int, kept: bool, begin: Begin) -> None:
-    unfolding = stage(begin, depth)
+def test_what_a_reorganisation_takes_is_sent_again(stage: str, depth: int, kept: bool, begin: Begin) -> None:
+    unfold, ending, deltas = STAGES[stage]
+    unfolding = unfold(begin, depth)
     _replaced(unfolding, kept=kept)
     unfolding.settle()
-    ending, deltas = ENDS[stage]
     seller, buyer = unfolding.parties.both
     if not seller.is_closed:
         seller.step()
@@ -123,7 +110,7 @@ def test_a_key_whose_accept_was_final_and_is_gone_is_told_of_and_shown_for_no_ot
     does_pay_again: bool, begin: Begin
 ) -> None:
     """What no program can mend: the key is public. An honest buyer pays again; the seller signs nothing new."""
-    unfolding = at_reveal(begin, 1)
+    unfolding = STAGES["reveal"][0](begin, 1)
     seller = unfolding.parties.seller
     chain, exchange = unfolding.world.chain, unfolding.world.exchange
     accepted, _ = unfolding.shown[0][1:]

@@ -4,14 +4,16 @@ A whole purchase; an evaluation with a fee; a sample and its rest; and what a wa
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from fees import FEE_BOND, CorruptingReplySeller, fee_is_paid, paying
 from reorganised import Unfolding
 from sampled import REST_BOND, SAMPLE_BOND, SAMPLE_PRICE, RestCorruptingSeller, buying
-from trade import BOND, PRICE
+from trade import BOND, PRICE, Parties, make_parties
 from watched import Watch, package_of
 
+from blindfair.agents.seller.seller import Seller
 from blindfair.agents.settlement.ending import Ending
 from blindfair.agents.watch.watcher import Watcher
 from blindfair.cli.demo.hostile import CorruptingSeller
@@ -22,179 +24,39 @@ Begin = Callable[..., Unfolding]
 
 Stage = Callable[[Begin, int], Unfolding]
 
-# --- a purchase in one order ---------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Sent:
+    """The stage at which a transaction of the seller or the buyer is in a block."""
+
+    stage: str
+    """Of the honest trade to go on from."""
+
+    by: str
+    call: str
+    part: str = ""
+    parties: Callable[..., Parties] = make_parties
+    seller: type[Seller] = Seller
+    paid: str | None = None
+    """Once the order of this part is accepted, nobody else does anything."""
+
+    alone: bool = False
+    """Nobody else does anything from the beginning."""
+
+    def __call__(self, begin: Begin, depth: int) -> Unfolding:
+        """Go on until it is there."""
+        unfolding = begin(depth, stage=self.stage, parties=self.parties, seller_type=self.seller)
+        party = getattr(unfolding.parties, self.by)
+        if self.paid is not None:
+            unfolding.until(unfolding.has(unfolding.parties.buyer, "accept", self.paid))
+        only = (party,) if self.alone or self.paid is not None else ()
+        unfolding.until(unfolding.has(party, self.call, self.part), *only)
+        return unfolding
 
 
-def at_commit(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="new")
-    unfolding.parties.seller.step()
-    assert "commit" in unfolding.parties.seller.receipts()
-    return unfolding
-
-
-def at_bond(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "deposit"), unfolding.parties.seller)
-    return unfolding
-
-
-def at_accept(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.parties.paid)
-    return unfolding
-
-
-def at_reveal(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "reveal"))
-    return unfolding
-
-
-def at_release(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "release"))
-    return unfolding
-
-
-def at_claim(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.parties.paid)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "claim"), unfolding.parties.seller)
-    return unfolding
-
-
-def at_withdrawal(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "withdraw"))
-    return unfolding
-
-
-def at_dispute(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, seller_type=CorruptingSeller)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "dispute"))
-    return unfolding
-
-
-def at_refund(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth)
-    unfolding.until(unfolding.parties.paid)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "refund"), unfolding.parties.buyer)
-    return unfolding
-
-
-# --- an evaluation with a fee --------------------------------------------------------------------------------------
-
-
-def at_fee_bond(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="new", parties=paying)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "deposit", "evaluation"))
-    return unfolding
-
-
-def at_fee_accept(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="new", parties=paying)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "accept", "evaluation"))
-    return unfolding
-
-
-def at_fee_reveal(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="new", parties=paying)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "reveal", "evaluation"))
-    return unfolding
-
-
-def at_fee_release(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="new", parties=paying)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "release", "evaluation"))
-    return unfolding
-
-
-def at_fee_dispute(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="new", parties=paying, seller_type=CorruptingReplySeller)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "dispute", "evaluation"))
-    return unfolding
-
-
-def at_fee_refund(begin: Begin, depth: int) -> Unfolding:
-    unfolding = at_fee_accept(begin, depth)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "refund", "evaluation"), unfolding.parties.buyer)
-    return unfolding
-
-
-# --- a sample and the rest -----------------------------------------------------------------------------------------
-
-
-def at_sample_accept(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="replied", parties=buying)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "accept", "sample"))
-    return unfolding
-
-
-def at_sample_reveal(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="replied", parties=buying)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "reveal", "sample"))
-    return unfolding
-
-
-def at_sample_release(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="replied", parties=buying)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "release", "sample"))
-    return unfolding
-
-
-def at_sample_dispute(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="replied", parties=buying, seller_type=CorruptingSeller)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "dispute", "sample"))
-    return unfolding
-
-
-def at_sample_refund(begin: Begin, depth: int) -> Unfolding:
-    unfolding = at_sample_accept(begin, depth)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "refund", "sample"), unfolding.parties.buyer)
-    return unfolding
-
-
-def at_rest_bond(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="replied", parties=buying)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "deposit", "rest"))
-    return unfolding
-
-
-def at_rest_accept(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="replied", parties=buying)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "accept", "rest"))
-    return unfolding
-
-
-def at_rest_reveal(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="replied", parties=buying)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "reveal", "rest"))
-    return unfolding
-
-
-def at_rest_release(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="replied", parties=buying)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "release", "rest"))
-    return unfolding
-
-
-def at_rest_claim(begin: Begin, depth: int) -> Unfolding:
-    unfolding = at_rest_accept(begin, depth)
-    unfolding.until(unfolding.has(unfolding.parties.seller, "claim"), unfolding.parties.seller)
-    return unfolding
-
-
-def at_rest_dispute(begin: Begin, depth: int) -> Unfolding:
-    unfolding = begin(depth, stage="replied", parties=buying, seller_type=RestCorruptingSeller)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "dispute", "rest"))
-    return unfolding
-
-
-def at_rest_refund(begin: Begin, depth: int) -> Unfolding:
-    unfolding = at_rest_accept(begin, depth)
-    unfolding.until(unfolding.has(unfolding.parties.buyer, "refund", "rest"), unfolding.parties.buyer)
-    return unfolding
-
+ORDER = partial(Sent, "agreed")
+FEE = partial(Sent, "new", parties=paying)
+SAMPLED = partial(Sent, "replied", parties=buying)
 
 # --- what a watcher sends for a party that is gone -----------------------------------------------------------------
 
@@ -262,39 +124,50 @@ def at_watchers_refund(begin: Begin, depth: int) -> Unfolding:
 PAID = (-PRICE, PRICE)
 RETURNED, FEE_RETURNED, SAMPLE_RETURNED = (BOND, -BOND), (FEE_BOND, -FEE_BOND), (SAMPLE_BOND, -SAMPLE_BOND)
 REST_RETURNED = (-SAMPLE_PRICE + REST_BOND, SAMPLE_PRICE - REST_BOND)
-ENDS: dict[Stage, tuple[Ending, tuple[int, int]]] = {
-    at_commit: (Ending.RELEASED, PAID),
-    at_bond: (Ending.RELEASED, PAID),
-    at_accept: (Ending.RELEASED, PAID),
-    at_reveal: (Ending.RELEASED, PAID),
-    at_release: (Ending.RELEASED, PAID),
-    at_claim: (Ending.RELEASED, PAID),
-    at_withdrawal: (Ending.RELEASED, PAID),
-    at_dispute: (Ending.REFUNDED, RETURNED),
-    at_refund: (Ending.REFUNDED, RETURNED),
-    at_fee_bond: (Ending.RELEASED, PAID),
-    at_fee_accept: (Ending.RELEASED, PAID),
-    at_fee_reveal: (Ending.RELEASED, PAID),
-    at_fee_release: (Ending.RELEASED, PAID),
-    at_fee_dispute: (Ending.REFUNDED, FEE_RETURNED),
-    at_fee_refund: (Ending.REFUNDED, FEE_RETURNED),
-    at_sample_accept: (Ending.RELEASED, PAID),
-    at_sample_reveal: (Ending.RELEASED, PAID),
-    at_sample_release: (Ending.RELEASED, PAID),
-    at_sample_dispute: (Ending.REFUNDED, SAMPLE_RETURNED),
-    at_sample_refund: (Ending.REFUNDED, SAMPLE_RETURNED),
-    at_rest_bond: (Ending.RELEASED, PAID),
-    at_rest_accept: (Ending.RELEASED, PAID),
-    at_rest_reveal: (Ending.RELEASED, PAID),
-    at_rest_release: (Ending.RELEASED, PAID),
-    at_rest_claim: (Ending.RELEASED, PAID),
-    at_rest_dispute: (Ending.REFUNDED, REST_RETURNED),
-    at_rest_refund: (Ending.REFUNDED, REST_RETURNED),
-    at_accept_of_a_kept_key: (Ending.RELEASED, PAID),
-    at_watchers_reveal: (Ending.RELEASED, PAID),
-    at_watchers_claim: (Ending.RELEASED, PAID),
-    at_watchers_dispute: (Ending.REFUNDED, RETURNED),
-    at_watchers_fee_dispute: (Ending.REFUNDED, FEE_RETURNED),
-    at_watchers_refund: (Ending.REFUNDED, RETURNED),
+
+GOOD: dict[str, Stage] = {
+    "commit": Sent("new", "seller", "commit", alone=True),
+    "bond": ORDER("seller", "deposit", alone=True),
+    "accept": ORDER("buyer", "accept"),
+    "reveal": ORDER("seller", "reveal"),
+    "release": ORDER("seller", "release"),
+    "claim": ORDER("seller", "claim", paid=""),
+    "withdrawal": ORDER("seller", "withdraw"),
+    "fee-bond": FEE("seller", "deposit", "evaluation"),
+    "fee-accept": FEE("buyer", "accept", "evaluation"),
+    "fee-reveal": FEE("seller", "reveal", "evaluation"),
+    "fee-release": FEE("seller", "release", "evaluation"),
+    "sample-accept": SAMPLED("buyer", "accept", "sample"),
+    "sample-reveal": SAMPLED("seller", "reveal", "sample"),
+    "sample-release": SAMPLED("seller", "release", "sample"),
+    "rest-bond": SAMPLED("seller", "deposit", "rest"),
+    "rest-accept": SAMPLED("buyer", "accept", "rest"),
+    "rest-reveal": SAMPLED("seller", "reveal", "rest"),
+    "rest-release": SAMPLED("seller", "release", "rest"),
+    "rest-claim": SAMPLED("seller", "claim", paid="rest"),
+    "accept-of-a-kept-key": at_accept_of_a_kept_key,
+    "watchers-reveal": at_watchers_reveal,
+    "watchers-claim": at_watchers_claim,
 }
-"""How each stage ends, and what buyer and seller have more than at the beginning, in wei without fees for gas."""
+"""Stages of trades in which the price is paid."""
+
+BAD: dict[str, tuple[Stage, tuple[int, int]]] = {
+    "dispute": (ORDER("buyer", "dispute", seller=CorruptingSeller), RETURNED),
+    "refund": (ORDER("buyer", "refund", paid=""), RETURNED),
+    "fee-dispute": (FEE("buyer", "dispute", "evaluation", seller=CorruptingReplySeller), FEE_RETURNED),
+    "fee-refund": (FEE("buyer", "refund", "evaluation", paid="evaluation"), FEE_RETURNED),
+    "sample-dispute": (SAMPLED("buyer", "dispute", "sample", seller=CorruptingSeller), SAMPLE_RETURNED),
+    "sample-refund": (SAMPLED("buyer", "refund", "sample", paid="sample"), SAMPLE_RETURNED),
+    "rest-dispute": (SAMPLED("buyer", "dispute", "rest", seller=RestCorruptingSeller), REST_RETURNED),
+    "rest-refund": (SAMPLED("buyer", "refund", "rest", paid="rest"), REST_RETURNED),
+    "watchers-dispute": (at_watchers_dispute, RETURNED),
+    "watchers-fee-dispute": (at_watchers_fee_dispute, FEE_RETURNED),
+    "watchers-refund": (at_watchers_refund, RETURNED),
+}
+"""Stages of trades in which money comes back, and what buyer and seller have more then, in wei without fees for gas."""
+
+STAGES: dict[str, tuple[Stage, Ending, tuple[int, int]]] = {
+    **{name: (stage, Ending.RELEASED, PAID) for name, stage in GOOD.items()},
+    **{name: (stage, Ending.REFUNDED, returned) for name, (stage, returned) in BAD.items()},
+}
+"""Every stage, how its trade ends, and what buyer and seller have more then than at the beginning."""
