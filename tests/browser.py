@@ -81,6 +81,15 @@ class Browser:
         """What the browser has refused since this was asked last: scripts, styles, what is not there."""
         return [str(entry["message"]) for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
 
+    def enter(self, text: str) -> None:
+        """Type into the field of a page that asks for something, and send it. A page gives a field the focus only after
+        it was loaded, and what is typed before that is lost."""
+        from selenium.webdriver import Keys
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        WebDriverWait(self.driver, 60).until(lambda _: self.run("return document.activeElement.tagName") == "INPUT")
+        self.press(text, Keys.ENTER)
+
     def press(self, *keys: str) -> None:
         from selenium.webdriver import ActionChains
 

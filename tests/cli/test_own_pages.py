@@ -81,11 +81,10 @@ def own_page(seen: Seen, role: str, *options: str) -> Iterator[str]:
 
 
 def log_in(browser: Browser, url: str, password: str) -> None:
-    from selenium.webdriver import Keys
     from selenium.webdriver.support.wait import WebDriverWait
 
     browser.look(url)
-    browser.press(password, Keys.ENTER)
+    browser.enter(password)
     WebDriverWait(browser.driver, 30).until(lambda driver: "Log out" in driver.page_source)
 
 

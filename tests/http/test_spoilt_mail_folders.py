@@ -21,5 +21,6 @@ def test_a_folder_in_place_of_the_queue_stops_no_mailbox(served: Served) -> None
     before = len([*Path("/dev/fd").iterdir()])
     for _ in range(20):
         served.inbox.queue_place(served.seller.address)
-    assert len([*Path("/dev/fd").iterdir()]) == before
+    # Fewer where the process lets go of what other tests have left.
+    assert len([*Path("/dev/fd").iterdir()]) <= before
     queue.rmdir()

@@ -52,20 +52,19 @@ def test_the_skip_link_leads_past_the_header(browser: Browser, pages: Pages) -> 
 
 
 def test_the_owner_logs_in_and_out_by_keys_alone(browser: Browser, tmp_path: Path) -> None:
-    from selenium.webdriver import Keys
     from selenium.webdriver.support.wait import WebDriverWait
 
     def shown(text: str) -> None:
-        WebDriverWait(browser.driver, 20).until(lambda driver: text in driver.page_source)
+        WebDriverWait(browser.driver, 60).until(lambda driver: text in driver.page_source)
 
     with served_here(tmp_path, Clock()) as local:
         browser.look(f"http://{local.host}/")
         assert browser.violations() == [] and browser.unreachable() == []
         browser.look(f"http://{local.host}/login")
-        browser.press("wrong", Keys.ENTER)
+        browser.enter("wrong")
         shown("WrongPassword")
         assert browser.violations() == []
-        browser.press(PASSWORD, Keys.ENTER)
+        browser.enter(PASSWORD)
         shown(SECRET)
         assert browser.run("return document.cookie") == ""
         browser.driver.delete_all_cookies()
