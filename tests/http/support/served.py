@@ -5,7 +5,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,7 +106,9 @@ class Served:
         given = {"Host": "x", "Content-Length": str(len(body)), "Connection": "close", **(headers or {})}
         text = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in given.items())
         with socket.create_connection(("127.0.0.1", self.port), 30, (source, 0)) as line:
-            line.sendall(text.encode() + b"\r\n" + body)
+            # A refused body is not read: the connection may be reset once the answer is sent.
+            with suppress(ConnectionResetError, BrokenPipeError):
+                line.sendall(text.encode() + b"\r\n" + body)
             return read_answer(line)
 
     def challenge(self, account: Address) -> tuple[str, int]:
@@ -144,8 +146,12 @@ class Served:
 
 def read_answer(line: socket.socket) -> Answered:
     data = b""
-    while block := line.recv(65536):
-        data += block
+    try:
+        while block := line.recv(65536):
+            data += block
+    except ConnectionResetError:
+        if not data:
+            raise
     head, _, body = data.partition(b"\r\n\r\n")
     first, *rest = head.decode().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in rest)}
