@@ -6,7 +6,7 @@ Not here: whether the buyer accepts what the seller computed (`buyer.checks`), a
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -35,6 +35,9 @@ Decode = Callable[[bytes], Row]
 
 _TEXT_MODEL = "text-model"
 
+BATCH_PRODUCTS = 2**40
+"""Multiplications of a batch: a minute or so, which is what a kill loses of rows that are kept batch by batch."""
+
 _SAMPLED = 256
 """Texts that are read to estimate how long rows will take."""
 
@@ -42,12 +45,31 @@ LARGEST_ENTRY = 1e100
 """An entry of a row that is larger in size, or no number at all, counts as 0 (PROTOCOL 4.2)."""
 
 
+class KeptRows(Protocol):
+    """Batches of rows that an earlier process has left."""
+
+    def get(self, records: range) -> QuantisedRows | None:
+        """The rows of these records, if they are there and whole."""
+        ...
+
+    def put(self, records: range, rows: QuantisedRows) -> None:
+        """Keep them. Raises CannotWrite."""
+        ...
+
+
 def batch_records(model: RowModel, k: int) -> int:
-    """Records whose rows of `k` entries are real numbers at once: `BATCH_NUMBERS` of them, or one batch of the model's.
+    """Records whose rows of `k` entries are computed before the next are: `BATCH_NUMBERS` real numbers of them, or
+    `BATCH_PRODUCTS` of work, and at least one batch of the model's.
 
     Whole batches of the model's, so that every row is computed among the same others as in one go, to the same bits.
     """
-    return model.batch * max(1, BATCH_NUMBERS // (model.batch * max(k, model.features)))
+    at_once = BATCH_NUMBERS // (model.batch * max(k, model.features))
+    return model.batch * max(1, min(at_once, BATCH_PRODUCTS // (model.batch * model.products)))
+
+
+def are_slow(request: Request) -> bool:
+    """Whether rows take so long that batches of them are worth keeping: those of texts."""
+    return request.model_name == _TEXT_MODEL
 
 
 def requested_model(request: Request, bases: BaseModels) -> RowModel:
@@ -80,44 +102,56 @@ def named_base(request: Request) -> Digest | None:
 
 
 def row_batches(
-    request: Request, records: Sequence[bytes], decode: Decode, bases: BaseModels
+    request: Request, records: Sequence[bytes], decode: Decode, bases: BaseModels, kept: KeptRows | None = None
 ) -> Iterator[QuantisedRows]:
     """One row per unit, of `batch_records` at a time, rounded at the least exponent that clips none of its entries.
 
+    Of records that are scored one by one, batches that `kept` has are taken from there, and others are put there.
     Raises ScoringError and CommitmentError where the model does not fit a record; only at the end, so that the time
-    does not tell which.
+    does not tell which. Raises CannotWrite.
     """
     failures: list[ScoringError | CommitmentError] = []
     units = Units.named(request.disclosure, len(records))
-    real = _real_batches(request, records, decode, bases, failures)
-    for batch in real if units.size == 1 else group_rows(real, units.size):
+    model, projection = _loaded(request, bases)
+
+    def real(batch: range) -> Floats | None:
         try:
-            rows = quantise_rows(batch, request.row_scale, request.exponent_bits)
+            rows = _rows(model, [decode(record) for record in records[batch.start : batch.stop]], projection)
+            return _checked(request, rows)
+        except (ScoringError, CommitmentError) as error:
+            failures.append(error)
+            return None
+
+    def rounded(rows: Floats) -> QuantisedRows | None:
+        try:
+            return quantise_rows(rows, request.row_scale, request.exponent_bits)
         except ScoringError as error:
             failures.append(error)
-            continue
-        yield rows
+            return None
+
+    def found(batch: range) -> QuantisedRows | None:
+        known = None if kept is None else kept.get(batch)
+        if known is not None or (rows := real(batch)) is None:
+            return known
+        new = rounded(rows)
+        if kept is not None and new is not None:
+            kept.put(batch, new)
+        return new
+
+    batches = _batches(len(records), batch_records(model, projection.k))
+    if units.size == 1:
+        results = map(found, batches)
+    else:
+        computed = (rows for batch in batches if (rows := real(batch)) is not None)
+        results = map(rounded, group_rows(computed, units.size))
+    yield from (rows for rows in results if rows is not None)
     if failures:
         raise failures[0]
 
 
-def _real_batches(
-    request: Request,
-    records: Sequence[bytes],
-    decode: Decode,
-    bases: BaseModels,
-    failures: list[ScoringError | CommitmentError],
-) -> Iterator[Floats]:
-    model, projection = _loaded(request, bases)
-    size = batch_records(model, projection.k)
-    for start in range(0, len(records), size):
-        try:
-            part = [decode(record) for record in records[start : start + size]]
-            rows = _checked(request, _rows(model, part, projection))
-        except (ScoringError, CommitmentError) as error:
-            failures.append(error)
-            continue
-        yield rows
+def _batches(records: int, size: int) -> Iterator[range]:
+    for start in range(0, records, size):
+        yield range(start, min(start + size, records))
 
 
 def estimate_rows(request: Request, records: Sequence[bytes], decode: Decode, bases: BaseModels) -> str:

@@ -8,16 +8,20 @@ and a digest of all that:
     entries (n x k int16), exponents (n uint8), share of clipped entries (float64), SHA-256
 
 of `n` records, or of `n` groups of them where the request asks for groups (PROTOCOL 4.5).
+
+Rows of texts take long. Each batch of them is such a file too, in a directory of the request's, until all are there: a
+process that is killed over them goes on after the last whole batch.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels, Decode, row_batches
+from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels, Decode, are_slow, row_batches
 from blindfair.agents.store.directory import private_directory, writing_atomically
 from blindfair.influence.quantise import QuantisedRows
 from blindfair.protocol.errors import CommitmentError, JournalDamaged, ScoringError, UnusableModel
@@ -61,13 +65,14 @@ class RowStore:
         # Of a process that died over them. They may be large, and nobody asks for them again.
         for unfinished in path.parent.glob(f".{path.name}.*"):
             unfinished.unlink()
+        parts = path.with_suffix(".parts")
+        kept = _Parts(parts, request.dimension) if are_slow(request) else None
+        shape = Units.named(request.disclosure, len(records)).count, request.dimension
         try:
-            with writing_atomically(path) as file:
-                hashed = _Hashed(file)
-                batches = row_batches(request, records, self._decode, self._bases)
-                _write(hashed, request, len(records), batches, progress)
-                file.write(hashed.digest())
+            _save(path, shape, row_batches(request, records, self._decode, self._bases, kept), progress)
+            shutil.rmtree(parts, ignore_errors=True)
         except (ScoringError, CommitmentError):
+            shutil.rmtree(parts, ignore_errors=True)
             raise UnusableModel(
                 "The scoring model does not fit the records of the listing",
                 hint="columns, label and classes must be the listing's; the evaluation counts nevertheless",
@@ -77,15 +82,7 @@ class RowStore:
         """The rows of a request that were computed, mapped read-only. Raises JournalDamaged if they are not whole."""
         path = self._path(digest)
         try:
-            with path.open("rb") as file:
-                size = path.stat().st_size - _DIGEST_SIZE
-                if _digest(file, size) != file.read():
-                    raise ValueError("another digest")
-            entries = np.load(path, mmap_mode="r", allow_pickle=False)
-            with path.open("rb") as file:
-                file.seek(entries.offset + entries.nbytes)
-                exponents, clipped = np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
-            return QuantisedRows(entries, exponents, float(clipped))
+            return _load(path)
         except (OSError, ValueError, EOFError) as error:
             raise JournalDamaged(
                 f"The rows of a request cannot be read from {path}",
@@ -106,22 +103,58 @@ class RowStore:
         return private_directory(self._directory) / f"{digest.hex()}.npy"
 
 
-def _write(
-    file: "_Hashed", request: Request, records: int, batches: Iterator[QuantisedRows], progress: Done | None
-) -> None:
+class _Parts:
+    """The batches of one request's rows of `k` entries, each in a file by its records. Implements `KeptRows`."""
+
+    def __init__(self, directory: Path, k: int) -> None:
+        self._directory = directory
+        self._k = k
+
+    def get(self, records: range) -> QuantisedRows | None:
+        """See `KeptRows`: what is damaged is computed again."""
+        try:
+            found = _load(self._path(records))
+        except (OSError, ValueError, EOFError):
+            return None
+        return found if found.entries.shape == (len(records), self._k) else None
+
+    def put(self, records: range, rows: QuantisedRows) -> None:
+        """See `KeptRows`."""
+        private_directory(self._directory)
+        _save(self._path(records), rows.entries.shape, [rows])
+
+    def _path(self, records: range) -> Path:
+        return self._directory / f"{records.start}-{records.stop}.npy"
+
+
+def _save(path: Path, shape: tuple[int, ...], batches: Iterable[QuantisedRows], progress: Done | None = None) -> None:
     # Written, not mapped: where the disk is full a write is an error, and a mapping the end of the process.
-    shape = Units.named(request.disclosure, records).count, request.dimension
-    np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
-    exponents, clipped, done = [], 0, 0
-    for batch in batches:
-        file.write(np.ascontiguousarray(batch.entries, dtype="<i2").data)
-        exponents.append(batch.exponents)
-        clipped += round(batch.clipped * batch.entries.size)
-        done += len(batch.entries)
-        if progress is not None and len(batch.entries) < shape[0]:
-            progress(done, shape[0])
-    np.save(file, np.concatenate(exponents))
-    np.save(file, np.float64(clipped / (shape[0] * shape[1])))
+    with writing_atomically(path) as whole:
+        file = _Hashed(whole)
+        np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
+        exponents, clipped, done = [], 0, 0
+        for batch in batches:
+            file.write(np.ascontiguousarray(batch.entries, dtype="<i2").data)
+            exponents.append(batch.exponents)
+            clipped += round(batch.clipped * batch.entries.size)
+            done += len(batch.entries)
+            if progress is not None and len(batch.entries) < shape[0]:
+                progress(done, shape[0])
+        np.save(file, np.concatenate(exponents))
+        np.save(file, np.float64(clipped / (shape[0] * shape[1])))
+        whole.write(file.digest())
+
+
+def _load(path: Path) -> QuantisedRows:
+    with path.open("rb") as file:
+        size = path.stat().st_size - _DIGEST_SIZE
+        if _digest(file, size) != file.read():
+            raise ValueError("another digest")
+    entries = np.load(path, mmap_mode="r", allow_pickle=False)
+    with path.open("rb") as file:
+        file.seek(entries.offset + entries.nbytes)
+        exponents, clipped = np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
+    return QuantisedRows(entries, exponents, float(clipped))
 
 
 class _Hashed:

@@ -20,7 +20,7 @@ from blindfair.influence.refusal import unusable
 from blindfair.influence.scoring_model import RowsEstimate
 from blindfair.influence.text.base_model import BaseModel, BaseModels
 from blindfair.influence.text.logra import check_sides
-from blindfair.influence.text.model import TextModel
+from blindfair.influence.text.model import AT_ONCE, TextModel
 from blindfair.influence.text.windows import TextWindows
 from blindfair.protocol.documents import Document, canonical
 from blindfair.protocol.errors import FieldMismatch, ShapeMismatch, UnusableModel
@@ -72,8 +72,8 @@ class TextScoring:
 
     @property
     def batch(self) -> int:
-        """Records whose rows are computed together; the model makes smaller batches by itself."""
-        return 256
+        """Records that are sorted by length together; the model makes smaller batches of these by itself."""
+        return AT_ONCE
 
     def rows(self, records: Sequence[Sequence[Cell]], projection: Projection | None = None) -> Floats:
         """`n x k` projected gradients of each record's loss, sign +, of length 1 where they are normalised.
