@@ -165,7 +165,8 @@ def test_the_worth_is_a_loss_of_each_way_of_buying(text_demo: TextDemo) -> None:
 @pytest.mark.deep
 def test_the_report_shows_the_best_and_the_worst_bought_texts(text_demo: TextDemo) -> None:
     files = text_demo.files
-    assert {name for name in files if name.endswith(".png")} == {"scores.png", "sources.png", "worth.png", "gas.png"}
+    pictures = {"scores.png", "sources.png", "value.png", "worth.png", "gas.png"}
+    assert {name for name in files if name.endswith(".png")} == pictures
     rows = list(csv.DictReader(io.StringIO(files["scores.csv"].decode())))
     assert [row["source"] for row in rows] == [each.source for each in text_demo.job.offer]
     bought = sorted((float(row["score_positive_is_helpful"]) for row in rows if row["bought"] == "1"), reverse=True)

@@ -11,11 +11,12 @@ from study_pages import PAGES, missing_lines
 pytest.importorskip("transformers", reason="language models need the extra `text`")
 
 from blindfair.influence.text import BaseModel
+from blindfair.pricing.value_shape import value_shape
 from blindfair.studies.corpus import market as markets
 from blindfair.studies.corpus import report
 from blindfair.studies.corpus.market import BAD, BUYERS, EXACT, NEAR, SHUFFLED, CorpusBuyer, MarketSize, make_market
 from blindfair.studies.corpus.report import gain_of, page, tables, write_corpus
-from blindfair.studies.corpus.shape import fit_tail, gini, value_shape
+from blindfair.studies.corpus.shape import fit_tail, gini
 from blindfair.studies.corpus.values import ARMS, BY_VALUE, FLAT, PAYS, CorpusPlan
 from blindfair.studies.texts.corpora import CorpusDocument
 from blindfair.studies.texts.domains import DEMO_TEXTS

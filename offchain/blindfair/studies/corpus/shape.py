@@ -1,10 +1,10 @@
-"""The shape of values: how few carry most, how unequal they are, and whether their tail is a power law's.
+"""How unequal values are, and whether their tail is a power law's.
 
     density above the least value x0      p(x) ~ x^-a      a = 1 + n / sum log(x / x0)      (Hill 1975)
 
 `x0` is where the fit is nearest by Kolmogorov and Smirnov's distance; a fit that resampled data beat nine times in ten
 is refused, and so is one to which an exponential tail is preferred (Clauset, Shalizi and Newman 2009; Vuong 1989). Not
-here: what a value is (`values`).
+here: what a value is (`values`), and how few carry most (`pricing.value_shape`).
 """
 
 from dataclasses import dataclass
@@ -25,30 +25,6 @@ LEAST_CHANCE = 0.1
 
 SURELY = 1.96
 """Standard errors by which the other tail must be likelier."""
-
-
-@dataclass(frozen=True, slots=True)
-class ValueShape:
-    """Shares of all texts: those that carry 80 % of the positive value, and those of negative value; and the part of
-    the positive value that the best tenth of all texts has."""
-
-    carries: float
-    hurts: float
-    top_tenth: float
-
-
-def value_shape(values: Floats, part: float = 0.8) -> ValueShape:
-    """The shape of `n` values.
-
-    >>> value_shape(np.array([8.0, 1.0, 1.0, -1.0]))
-    ValueShape(carries=0.25, hurts=0.25, top_tenth=0.8)
-    """
-    falling = np.sort(np.maximum(values, 0.0))[::-1]
-    reached = np.cumsum(falling) / falling.sum() if falling.sum() > 0 else np.ones(len(falling))
-    tenth = max(1, round(len(values) / 10))
-    # A rounding error under the wanted part must not ask for one more.
-    carries = int(np.searchsorted(reached, part - 1e-12)) + 1
-    return ValueShape(carries / len(values), float((values < 0).mean()), float(reached[tenth - 1]))
 
 
 def gini(amounts: Floats) -> float:

@@ -25,9 +25,10 @@ from blindfair.pricing.texts.choice import text_trust
 from blindfair.pricing.texts.directions import RATE
 from blindfair.pricing.texts.valuation import ROW_SCALE, TextValuation, prepare_text_valuation
 from blindfair.pricing.utility import PLAIN_MODULUS
+from blindfair.pricing.value_shape import value_shape
 from blindfair.protocol.quantities import Wei
 from blindfair.studies.corpus.market import CorpusMarket
-from blindfair.studies.corpus.shape import fit_tail, gini, value_shape
+from blindfair.studies.corpus.shape import fit_tail, gini
 
 LENGTH_ONE, WHOLE, SEEN = "score, exact", "first-order fall of the loss", "score, as seen"
 VALUES = (LENGTH_ONE, WHOLE, SEEN)

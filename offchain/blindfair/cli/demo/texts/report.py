@@ -8,7 +8,7 @@ import numpy as np
 from blindfair.agents.buyer.text_valuer import TextValuer
 from blindfair.cli.csv_text import csv_bytes
 from blindfair.cli.demo.cases import Parties, TradeResult
-from blindfair.cli.demo.pictures import draw_gas, draw_scores, draw_sources, draw_text_worth
+from blindfair.cli.demo.pictures import draw_gas, draw_scores, draw_sources, draw_text_worth, draw_value_curve
 from blindfair.cli.demo.report import json_bytes, make_receipt
 from blindfair.cli.demo.texts.prepared import PreparedTexts
 from blindfair.cli.demo.texts.review import ReviewedTexts
@@ -51,6 +51,7 @@ def make_text_report(
             honest.scores, bought, "cosine of row and query times the query's size", _WHY[job.label is not None]
         ),
         "sources.png": draw_sources(reviewed.offered, reviewed.bought),
+        "value.png": draw_value_curve(honest.scores, bought),
         "worth.png": draw_text_worth(utility),
         "gas.png": draw_gas(trades),
         "bought.jsonl": "".join(f"{line}\n" for line in lines).encode(),
