@@ -122,9 +122,12 @@ def check_publishable(options: ListingOptions, *, named: bool) -> None:
     check_public_text("--consent", options.consent, least=1, limit=STATEMENT_LIMIT)
 
 
-def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *, ends_idle: bool = False) -> None:
+def run_serve(
+    resumed: Resumed, serving: Serving, poll: float, output: Output, reloads: Reloads, *, ends_idle: bool = False
+) -> None:
     """Take the seller's turns until interrupted or terminated, with `ends_idle` until no order is open either, then say
-    where it stands. Raises InvalidOption, and what opening the directory raises."""
+    where it stands. `reloads` has each SIGHUP since the command began. Raises InvalidOption, and what opening the
+    directory raises."""
     check_serving(serving)
     if serving.metrics is not None:
         metrics_place(serving.metrics)
@@ -151,7 +154,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
                 screen.telemetry = Telemetry("seller", lambda: orders_by_state(party.agent.journal))
             try:
                 with (
-                    as_service() as reloads,
+                    as_service(),
                     served_metrics(screen.telemetry, serving.metrics) as metrics,
                     served_over_http(serving, settings, party, screen) as pages,
                 ):
