@@ -8,6 +8,7 @@ from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.amounts import IN_ETHER, Money
+from blindfair.api.copies import CopiesLeftOut
 from blindfair.api.defaults import (
     BITS,
     DISCLOSED_SHARE,
@@ -18,7 +19,7 @@ from blindfair.api.defaults import (
     MAX_WINDOWS,
     WINDOW,
 )
-from blindfair.api.left_out import CopiesLeftOut, copies_left_out
+from blindfair.api.left_out import copies_left_out
 from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.lists import check_lists, check_source
 from blindfair.api.stream_options import streamed

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 
-from blindfair.api.left_out import CopiesLeftOut
+from blindfair.api.copies import CopiesLeftOut
 from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.influence.reading import ColumnReading, warnings
