@@ -77,8 +77,18 @@ def test_copies_are_refused_or_left_out_whatever_their_label() -> None:
     with pytest.raises(InvalidListing, match="Some images are the same") as caught:
         make_listing((pixels, labels), **TERMS)
     assert "image 7 is image 3" in str(caught.value.found)
+    other = "1 copy has another label than the first image that is the same: image 7 and image 3, for example"
+    assert other in str(caught.value.found) and "Correct the labels first" in caught.value.hint
     listing = make_listing((pixels, labels), without_copies=True, **TERMS)
-    assert len(listing.spec.records) == 59
+    assert (len(listing.spec.records), listing.copies_left_out) == (59, 1)
+    said = "1 of 60 records are left out: each is a copy of an earlier one"
+    assert listing.notes == (said, f"{other}. The first image's label is listed; correct it if it is wrong")
+    assert repr(listing) == f"PreparedListing({listing.spec!r}, 1 record left out: see .notes)"
+    labels[7] = labels[3]
+    with pytest.raises(InvalidListing) as caught:
+        make_listing((pixels, labels), **TERMS)
+    assert "another label" not in str(caught.value)
+    assert make_listing((pixels, labels), without_copies=True, **TERMS).notes == (said,)
 
 
 def pair(**changes: Any) -> tuple[Any, Any]:

@@ -1,7 +1,9 @@
 """A seller as a service: logs in JSON, metrics, health, signals, backups while it runs, and what it paid."""
 
 import csv
+import errno
 import json
+import os
 import re
 import signal
 import subprocess
@@ -76,9 +78,8 @@ def serve(directory: Path, told: Path, chain: LocalChain) -> Service:
     return Service(process, told, directory, f"http://127.0.0.1:{at}", f"http://127.0.0.1:{metrics}")
 
 
-@pytest.fixture(scope="module")
-def service(testnet: LocalChain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    home = tmp_path_factory.mktemp("service")
+def begun_seller(home: Path, testnet: LocalChain) -> Path:
+    """The directory of a seller with a listing; its password lies beside it."""
     with tumours(home / "all.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     write_csv(home / "offer.csv", header, rows[:60])
@@ -89,7 +90,13 @@ def service(testnet: LocalChain, tmp_path_factory: pytest.TempPathFactory) -> It
         "--deployment", testnet.deployment, "--password-file", home / "password", "--finality-depth", "0",
     )  # fmt: skip
     assert listed.code == 0, listed.err
-    running = serve(home / "seller", home / "told", testnet)
+    return home / "seller"
+
+
+@pytest.fixture(scope="module")
+def service(testnet: LocalChain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    home = tmp_path_factory.mktemp("service")
+    running = serve(begun_seller(home, testnet), home / "told", testnet)
     running.wait_for("serves")
     yield running
     if running.process.poll() is None:
@@ -174,6 +181,71 @@ def test_a_hangup_reads_the_certificate_again_and_ends_nothing(service: Service)
     assert requests.get(f"{service.url}/v1/info", timeout=60).json() == session
     assert service.process.poll() is None
     assert [each for each in service.events() if each["event"] == "trouble"] == []
+
+
+def hung_up_before_its_password(process: subprocess.Popen[bytes], pipe: Path, secret: bytes) -> None:
+    """Send SIGHUP to a program that stands at the pipe of its password, and tell it the password then."""
+    until = time.monotonic() + 120
+    while True:
+        assert process.poll() is None and time.monotonic() < until
+        try:
+            writing = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            # Nobody reads from it yet.
+            assert error.errno == errno.ENXIO
+            time.sleep(0.05)
+            continue
+        break
+    process.send_signal(signal.SIGHUP)
+    os.write(writing, secret)
+    os.close(writing)
+
+
+def test_a_hangup_while_a_seller_still_opens_its_directory_is_acted_on_once_it_serves(
+    testnet: LocalChain, tmp_path: Path
+) -> None:
+    directory, pipe = begun_seller(tmp_path, testnet), tmp_path / "password"
+    secret = pipe.read_bytes()
+    pipe.unlink()
+    os.mkfifo(pipe, 0o600)
+    running = serve(directory, tmp_path / "told", testnet)
+    try:
+        hung_up_before_its_password(running.process, pipe, secret)
+        assert "starts again with the certificate" in running.wait_for("reload")["text"]
+        assert [each["event"] for each in running.events() if each["event"] in ("serves", "reload", "trouble")] == [
+            "serves", "reload",
+        ]  # fmt: skip
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_a_hangup_while_a_watcher_still_opens_its_directory_is_acted_on_once_it_watches(
+    testnet: LocalChain, tmp_path: Path
+) -> None:
+    testnet.party(tmp_path / "watcher")
+    pipe = tmp_path / "password"
+    secret = pipe.read_bytes()
+    pipe.unlink()
+    os.mkfifo(pipe, 0o600)
+    (tmp_path / "packages").mkdir(0o700)
+    command = interruptible(
+        COMMAND, "watch", "--directory", tmp_path / "watch", "--packages", tmp_path / "packages", "--rpc", testnet.url,
+        "--deployment", testnet.deployment, "--keystore", tmp_path / "watcher" / "keystore.json", "--gas-ceiling", "1",
+        "--password-file", pipe, "--finality-depth", "0", "--log-format", "json", "--poll", "0.1",
+    )  # fmt: skip
+    told = tmp_path / "told"
+    with told.open("wb") as errors:
+        process = subprocess.Popen(
+            command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
+        )
+    running = Service(process, told, tmp_path / "watch", "", "")
+    try:
+        hung_up_before_its_password(process, pipe, secret)
+        assert "looks at every package again" in running.wait_for("reload")["text"]
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_every_line_is_json_with_time_and_level(service: Service) -> None:

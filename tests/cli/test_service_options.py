@@ -241,7 +241,7 @@ def nowhere() -> str:
 
 def test_a_wrong_url_is_told_before_anything_is_begun(pair: Pair, tmp_path: Path, nowhere: str) -> None:
     """Nothing there, something else there, and no URL."""
-    other = ["--directory", tmp_path / "buyer"]
+    other = ["--directory", tmp_path / "buyer", "--keystore", pair.home / "buyer" / "keystore.json"]
     commands: list[Callable[[str], Ended]] = [
         lambda at: pair.evaluate(*other, "--at", at),
         lambda at: pair.inside("buyer", "find", "--at", at, *pair.place),

@@ -3,15 +3,18 @@
 import errno
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
+from local_chain import LIGHT, PASSWORD, password
 from test_listing_options import options
 
 from blindfair.agents.messaging.folder_check import check_mail_folder
 from blindfair.agents.messaging.transport import FolderTransport
+from blindfair.api.keystore import create_keystore
 from blindfair.chain.deployment import Deployment
 from blindfair.cli.main import app
 from blindfair.cli.options import Begun
@@ -33,6 +36,12 @@ def test_no_command_refuses_a_folder_before_it_can_say_what_to_do() -> None:
     assert [option for option in options if option.type_descriptor.parameter_info.readable] == []
 
 
+def with_account(begun: Begun, home: Path) -> Begun:
+    """What a directory is begun with, and an account, without which nothing else is looked at."""
+    create_keystore(home / "keystore.json", PASSWORD, work=LIGHT)
+    return replace(begun, keystore=home / "keystore.json", password_file=password(home / "password"))
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [(errno.EACCES, "chmod 3770"), (errno.EROFS, "look at the disk"), (errno.ENOSPC, "look at the disk")],
@@ -45,7 +54,9 @@ def test_a_folder_that_takes_no_mailbox_is_told_before_a_directory_is_begun(
 
     monkeypatch.setattr(tempfile, "mkdtemp", refusing)
     monkeypatch.setattr(access, "read_deployment", lambda _: Deployment)
-    begun = Begun(tmp_path / "party", "http://127.0.0.1:1", tmp_path / "deployment", str(tmp_path / "my mail"))
+    begun = with_account(
+        Begun(tmp_path / "party", "http://127.0.0.1:1", tmp_path / "deployment", str(tmp_path / "my mail")), tmp_path
+    )
     with pytest.raises(StateError, match="takes no mailbox") as caught:
         access.begun_settings(begun, options())
     assert words in caught.value.hint and "nothing was begun" in caught.value.hint
@@ -66,7 +77,7 @@ def test_a_folder_that_others_may_enter_is_refused_before_a_directory_is_begun(
     mail.mkdir()
     mail.chmod(mode)
     monkeypatch.setattr(access, "read_deployment", lambda _: Deployment)
-    begun = Begun(tmp_path / "party", "http://127.0.0.1:1", tmp_path / "deployment", str(mail))
+    begun = with_account(Begun(tmp_path / "party", "http://127.0.0.1:1", tmp_path / "deployment", str(mail)), tmp_path)
     with pytest.raises(InsecureStore, match="may be entered by others") as caught:
         access.begun_settings(begun, options())
     assert (caught.value.found, "chmod 3770" in caught.value.hint) == (oct(mode), True)

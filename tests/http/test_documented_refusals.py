@@ -37,6 +37,25 @@ def test_a_refusal_is_the_one_of_the_page(served: Served, method: str, path: str
     assert answer.status == status and f"`{answer.error}`" in documented()[status]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/info", "GET, HEAD"),
+        ("DELETE", "/v1/mailbox", "GET, HEAD"),
+        ("GET", "/v1/session", "DELETE, POST"),
+        ("PUT", f"/v1/mailbox/{'1' * 64}", "DELETE, GET, HEAD"),
+        ("GET", f"/v1/messages/{'1' * 64}", "HEAD, PUT"),
+        ("POST", "/", "GET, HEAD"),
+    ],
+)
+def test_a_refused_method_is_told_which_ones_there_are(served: Served, method: str, path: str, allowed: str) -> None:
+    """RFC 9110, section 15.5.6."""
+    answer = served.ask(method, path)
+    assert (answer.status, answer.headers["allow"]) == (405, allowed)
+    assert "`Allow`" in documented()[405]
+    assert "allow" not in served.ask("GET", "/v1/nothing").headers
+
+
 def test_bytes_that_are_not_there_are_refused_without_a_body(served: Served) -> None:
     buyer = Person()
     served.inbox.send(buyer.address, b"B for the buyer")

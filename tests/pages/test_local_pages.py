@@ -176,6 +176,13 @@ def test_a_form_without_an_origin_is_told_what_is_missing(local: Local) -> None:
     assert "without the header Origin" in got.text and f"Origin: http://{local.host}" in got.text
 
 
+def test_a_method_that_a_page_does_not_take_is_told_which_it_takes(local: Local) -> None:
+    """RFC 9110, section 15.5.6."""
+    for path, allowed in (("/style.css", "GET, HEAD"), ("/login", "GET, HEAD, POST")):
+        got = ask(local.port, "PUT", path, {}, b"")
+        assert (got.status, got.headers["allow"]) == (405, allowed)
+
+
 def test_logging_out_ends_the_session(local: Local) -> None:
     session = local.session()
     assert local.get("/logout", Cookie=session).status == 404

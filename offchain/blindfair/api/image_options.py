@@ -1,5 +1,6 @@
 """What an agent lists of images, and how models read them; terms and prices are `listing_options`."""
 
+from blindfair.api.copies import correct_first, other_labels_said
 from blindfair.influence.encoding import WIDTH_LIMIT, FeatureSchema
 from blindfair.influence.images.images import Images
 from blindfair.influence.label import CLASSES_LIMIT, LabelKind
@@ -18,14 +19,22 @@ def listed_images(images: Images, chunk_size: int, *, without_copies: bool) -> t
     copies = images.copies()
     if copies and not without_copies:
         number, first = next(iter(copies.items()))
+        others = other_labels_of_images(images)
         raise InvalidListing(
             "Some images are the same",
             expected="different images",
-            found=f"{len(copies)} copies; image {number} is image {first}, for example",
-            hint="remove them, or list the first of equal images alone: `without_copies=True`",
+            found=f"{len(copies)} copies; image {number} is image {first}, for example"
+            + ("" if others is None else f"; {others}"),
+            hint="remove them, or list the first of equal images alone: `without_copies=True`"
+            + ("" if others is None else correct_first("image")),
         )
     rows = [row for number, row in enumerate(images.rows) if number not in copies]
     return tuple(fill_record(record, chunk_size) for record in encode_array_rows(rows))
+
+
+def other_labels_of_images(images: Images) -> str | None:
+    """How many copies have another label than the image that they repeat, as `other_labels_said` says it."""
+    return other_labels_said(images.labels, images.copies(), "image", "image")
 
 
 def measured_image_bits(images: Images) -> int:

@@ -8,6 +8,7 @@ from blindfair.agents.evaluation.rows import NO_BASE_MODELS, BaseModels
 from blindfair.agents.policy import SellerPolicy
 from blindfair.agents.seller.listing_spec import ListingSpec
 from blindfair.api.amounts import IN_ETHER, Money
+from blindfair.api.copies import CopiesLeftOut
 from blindfair.api.defaults import (
     BITS,
     DISCLOSED_SHARE,
@@ -18,6 +19,7 @@ from blindfair.api.defaults import (
     MAX_WINDOWS,
     WINDOW,
 )
+from blindfair.api.left_out import copies_left_out
 from blindfair.api.listing_options import Listed, ListingOptions
 from blindfair.api.lists import check_lists, check_source
 from blindfair.api.stream_options import streamed
@@ -25,6 +27,7 @@ from blindfair.api.text_options import text_options
 from blindfair.influence.frames import Frame
 from blindfair.influence.images.images import ImageSource, holds_images
 from blindfair.protocol.errors import InvalidOption
+from blindfair.protocol.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,22 @@ class PreparedListing:
     spec: ListingSpec
     policy: SellerPolicy
     base_models: BaseModels = field(default_factory=lambda: NO_BASE_MODELS)
+    left_out: CopiesLeftOut = field(default_factory=CopiesLeftOut)
 
     def __repr__(self) -> str:
-        return f"PreparedListing({self.spec!r})"
+        count = self.copies_left_out
+        more = f", {counted(count, 'record')} left out: see .notes" if count else ""
+        return f"PreparedListing({self.spec!r}{more})"
+
+    @property
+    def copies_left_out(self) -> int:
+        """How many records were read that `without_copies` leaves out."""
+        return self.left_out.count
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what is left out, and about labels that vanish with it."""
+        return self.left_out.notes
 
 
 def make_listing(
@@ -105,6 +121,9 @@ def make_listing(
     With `stream_to`, the directory that `open_seller` is then given, a table may be larger than the memory: it is read
     record by record, measured by a sample, and its records are written there, with those of `files`. Called again it
     goes on where it was interrupted (docs/how-to/large-corpora.md).
+
+    With `without_copies`, `notes` of the listing says how many records are left out, and which texts or images are
+    there under two labels.
 
     Raises what `read_table` and `read_images` raise, InvalidOption for arguments out of range, InvalidListing for
     records that cannot be listed (copies, too little in a record).
@@ -209,4 +228,4 @@ def prepared(options: ListingOptions, table: Listed) -> PreparedListing:
     if options.texts is not None:
         products = max(policy.max_products, options.texts.products(bases, len(spec.records)))
         policy = replace(policy, max_products=products)
-    return PreparedListing(table, spec, policy, bases)
+    return PreparedListing(table, spec, policy, bases, copies_left_out(options, table, len(spec.records)))

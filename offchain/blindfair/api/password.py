@@ -39,25 +39,40 @@ def password_text(password: Password, keystore: Path) -> str:
     return found
 
 
-def _first_line(file: Path) -> str:
+def check_password_file(file: Path) -> None:
+    """Check that a password file is there, and for its owner alone, without reading it: a pipe is read once.
+
+    Raises FileMissing, InsecureStore.
+    """
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
-        if mode & 0o077:
-            raise InsecureStore(
-                f"The password file {file} may be read by others",
-                expected="0600",
-                found=oct(mode),
-                hint=f"chmod 600 {shlex.quote(str(file))}",
-            )
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    if mode & 0o077:
+        raise InsecureStore(
+            f"The password file {file} may be read by others",
+            expected="0600",
+            found=oct(mode),
+            hint=f"chmod 600 {shlex.quote(str(file))}",
+        )
+
+
+def _unreadable(file: Path, error: OSError) -> FileMissing:
+    return FileMissing(
+        f"The password file {file} cannot be read",
+        expected="a file with the password in its first line",
+        found=error.strerror,
+        hint="name another file, or look at its owner and permissions",
+    )
+
+
+def _first_line(file: Path) -> str:
+    check_password_file(file)
+    try:
         with file.open("rb") as opened:
             data = opened.read(_LIMIT)
     except OSError as error:
-        raise FileMissing(
-            f"The password file {file} cannot be read",
-            expected="a file with the password in its first line",
-            found=error.strerror,
-            hint="name another file, or look at its owner and permissions",
-        ) from error
+        raise _unreadable(file, error) from error
     try:
         text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError as error:

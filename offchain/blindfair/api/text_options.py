@@ -12,8 +12,9 @@ from blindfair.agents.evaluation.rows import BaseModels
 from blindfair.agents.policy import SellerPolicy
 from blindfair.api.base_models import check_folder, check_label_fits, check_readable, load_base
 from blindfair.api.checked_options import NOT_TEXTS
+from blindfair.api.copies import correct_first, other_labels_said
 from blindfair.api.defaults import MAX_WINDOWS, WINDOW
-from blindfair.influence.corpus.copies import copies_of_texts, other_labels_of_copies
+from blindfair.influence.corpus.copies import copies_of_texts
 from blindfair.influence.corpus.corpus import TEXT_COLUMN, Corpus, read_corpus
 from blindfair.influence.corpus.near_duplicates import near_duplicates_of_texts
 from blindfair.influence.corpus.text_folder import read_folder
@@ -242,29 +243,21 @@ def listed_texts(corpus: Corpus, chunk_size: int, *, without_copies: bool) -> tu
     copies = dict(copies_of_texts(corpus.texts()))
     if copies and not without_copies:
         number, first = next(iter(copies.items()))
-        others = other_labels_said(corpus)
+        others = other_labels_of_texts(corpus)
         raise InvalidListing(
             "Some texts are the same but for case and blanks",
             expected="different texts",
             found=f"{len(copies)} copies; record {number} is record {first}, for example"
             + ("" if others is None else f"; {others}"),
             hint="remove them, or list the first of equal texts alone: `without_copies`"
-            + ("" if others is None else ". Correct the labels first: the first text's would be listed"),
+            + ("" if others is None else correct_first("text")),
         )
     return tuple(record for number, record in enumerate(corpus.encoded(chunk_size)) if number not in copies)
 
 
-def other_labels_said(corpus: Corpus) -> str | None:
-    """How many copies have another label than the text that they repeat, with an example; None without any.
-
-    Where copies are left out, the first text's label is listed and the others vanish: the owner knows which is right.
-    """
-    found = other_labels_of_copies(corpus.labels(), dict(copies_of_texts(corpus.texts())))
-    if not found:
-        return None
-    number, first = found[0]
-    have = "1 copy has another label" if len(found) == 1 else f"{len(found):,} copies have another label"
-    return f"{have} than the first text that is the same: record {number} and record {first}, for example"
+def other_labels_of_texts(corpus: Corpus) -> str | None:
+    """How many copies have another label than the text that they repeat, as `other_labels_said` says it."""
+    return other_labels_said(corpus.labels(), dict(copies_of_texts(corpus.texts())), "text")
 
 
 def kept_file(source: Path) -> bytes:

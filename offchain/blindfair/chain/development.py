@@ -17,8 +17,16 @@ _CLIENTS = ("hardhat", "anvil", "ganache")
 def is_development(web3: Web3) -> bool:
     """Whether this is a development node. Raises NodeFailure."""
     with asking("web3_clientVersion"):
-        client = str(request(web3, "web3_clientVersion")).lower()
-    return client.startswith(_CLIENTS)
+        return is_development_client(str(request(web3, "web3_clientVersion")))
+
+
+def is_development_client(client: str) -> bool:
+    """Whether this is what a development node says of itself in `web3_clientVersion`.
+
+    >>> is_development_client("HardhatNetwork/3.1.0/@nomicfoundation/edr"), is_development_client("Geth/v1.16.7")
+    (True, False)
+    """
+    return client.lower().startswith(_CLIENTS)
 
 
 def set_balance(web3: Web3, owner: Address, amount: Wei) -> None:

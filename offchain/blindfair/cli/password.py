@@ -7,7 +7,7 @@ import getpass
 import sys
 from pathlib import Path
 
-from blindfair.api.password import password_text
+from blindfair.api.password import check_password_file, password_text
 from blindfair.protocol.errors import InvalidOption
 
 
@@ -20,7 +20,18 @@ def read_password(file: Path | None, path: Path, *, twice: bool = False, why: st
     return password_text(file or (lambda: _typed(path, twice, why)), path)
 
 
-def _typed(path: Path, twice: bool, why: str) -> str:
+def check_password(file: Path | None, path: Path) -> None:
+    """Check that the password of the keystore `path` can be read or asked for, and leave that for later.
+
+    Raises what `check_password_file` raises, and InvalidOption where nobody can be asked.
+    """
+    if file is None:
+        _check_terminal(path, "")
+    else:
+        check_password_file(file)
+
+
+def _check_terminal(path: Path, why: str) -> None:
     if not sys.stdin.isatty():
         raise InvalidOption(
             f"Nobody can be asked for the password of {path}",
@@ -28,6 +39,10 @@ def _typed(path: Path, twice: bool, why: str) -> str:
             found="neither that nor a terminal" + (f"; {why}" if why else ""),
             hint="write the password into a file of mode 0600",
         )
+
+
+def _typed(path: Path, twice: bool, why: str) -> str:
+    _check_terminal(path, why)
     password = getpass.getpass(f"Password of {path}: ", stream=sys.stderr)
     if twice and getpass.getpass("The same again: ", stream=sys.stderr) != password:
         raise InvalidOption(

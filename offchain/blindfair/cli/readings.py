@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 
+from blindfair.api.copies import CopiesLeftOut
 from blindfair.cli.flags import with_flags
 from blindfair.cli.lines import Lines
 from blindfair.influence.reading import ColumnReading, warnings
@@ -100,14 +101,13 @@ def show_written(lines: Lines, readings: Sequence[ColumnReading], alike: int = 0
         )
 
 
-def show_copies(lines: Lines, copies: int, records: int, other_labels: str | None = None) -> None:
+def show_copies(lines: Lines, left_out: CopiesLeftOut) -> None:
     """Print how many of the records that were read are not listed, because each is a copy of an earlier one; and what
-    is to be said of copies with `other_labels`."""
-    if copies:
-        lines.item("copies", f"{copies:,} of {counted(records, 'record')} left out", style="yellow")
-    if copies and other_labels is not None:
-        said = f"{other_labels}. The first text's label is listed; correct it if it is wrong"
-        lines.item("but", said, style="yellow")
+    is to be said of copies with other labels."""
+    if left_out.count:
+        lines.item("copies", f"{left_out.count:,} of {counted(left_out.read, 'record')} left out", style="yellow")
+    if left_out.other_labels_note is not None:
+        lines.item("but", left_out.other_labels_note, style="yellow")
 
 
 def show_near_duplicates(lines: Lines, near_duplicates: Sequence[int]) -> None:

@@ -1,5 +1,6 @@
 """`blindfair watch` and `blindfair watch-status`: what they take."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from blindfair.cli.options import (
     Rpc,
 )
 from blindfair.cli.output import Output
+from blindfair.cli.party.signals import Reloads, hangups_noted
 
 
 def watch(
@@ -72,27 +74,29 @@ def watch(
     Holds ciphertext, leaf hashes and offers, and not the buyer's key. It can read a delivery once its key is public.
     It cannot check scores. Ends when all orders have ended; with --packages on Ctrl-C.
     """
-    from blindfair.cli.watching import WatchOptions, run_watch
+    # One look reads nothing again: there SIGHUP ends the program, as it ends others.
+    with nullcontext(Reloads()) if once else hangups_noted() as reloads:
+        from blindfair.cli.watching import WatchOptions, run_watch
 
-    options = WatchOptions(
-        directory=directory,
-        rpc=rpc,
-        deployment=deployment,
-        keystore=keystore,
-        password_file=password_file,
-        finality_depth=finality_depth,
-        gas_ceiling=gas_ceiling,
-        max_gas_price=max_gas_price,
-        files=tuple(package or ()),
-        folder=packages,
-        poll=poll,
-        once=once,
-        metrics=metrics,
-        served=tuple(served or ()),
-        account_gas=account_gas,
-        account_megabytes=account_megabytes,
-    )
-    run_watch(options, Output(json_file))
+        options = WatchOptions(
+            directory=directory,
+            rpc=rpc,
+            deployment=deployment,
+            keystore=keystore,
+            password_file=password_file,
+            finality_depth=finality_depth,
+            gas_ceiling=gas_ceiling,
+            max_gas_price=max_gas_price,
+            files=tuple(package or ()),
+            folder=packages,
+            poll=poll,
+            once=once,
+            metrics=metrics,
+            served=tuple(served or ()),
+            account_gas=account_gas,
+            account_megabytes=account_megabytes,
+        )
+        run_watch(options, Output(json_file), reloads)
 
 
 def watch_status(

@@ -26,7 +26,7 @@ from blindfair.chain.requirements import check_chain
 from blindfair.cli.flags import with_flags
 from blindfair.cli.output import Output
 from blindfair.cli.party.screen import PartyScreen
-from blindfair.cli.party.signals import as_service
+from blindfair.cli.party.signals import Reloads, as_service
 from blindfair.cli.party.telemetry import Telemetry, metrics_place, served_metrics
 from blindfair.cli.party.turns import Turns
 from blindfair.cli.password import read_password
@@ -58,9 +58,9 @@ class WatchOptions:
     account_megabytes: int | None = None
 
 
-def run_watch(options: WatchOptions, output: Output) -> None:
+def run_watch(options: WatchOptions, output: Output, reloads: Reloads) -> None:
     """Follow orders until all have ended, with a folder until interrupted, and with `once` for one look; then say how
-    they stand.
+    they stand. `reloads` has each SIGHUP since the command began.
 
     Raises what opening node, account and directory raises, and DisputeMissed where an order ended so meanwhile. With
     `once` also the first trouble of the turn or of a package, and InsufficientFunds, GasCeilingReached or
@@ -102,7 +102,7 @@ def run_watch(options: WatchOptions, output: Output) -> None:
             if options.once:
                 trouble = _once(watcher)
             else:
-                _until_ended(watcher, inbox, screen, options)
+                _until_ended(watcher, inbox, screen, options, reloads)
             screen.still()
             ended, gas = watcher.ended(), watcher.wallet.gas_costs()
         finally:
@@ -182,7 +182,9 @@ def _once(watcher: Watcher) -> BlindfairError | None:
     return None
 
 
-def _until_ended(watcher: Watcher, inbox: PackageInbox, screen: PartyScreen, options: WatchOptions) -> None:
+def _until_ended(
+    watcher: Watcher, inbox: PackageInbox, screen: PartyScreen, options: WatchOptions, reloads: Reloads
+) -> None:
     def read_again() -> None:
         inbox.forget()
         screen.notices.item("reload", "looks at every package again; options are read at the start alone")
@@ -197,7 +199,7 @@ def _until_ended(watcher: Watcher, inbox: PackageInbox, screen: PartyScreen, opt
     if options.metrics is not None:
         screen.telemetry = Telemetry("watcher", lambda: _orders_by_state(watcher))
     try:
-        with as_service() as reloads, served_metrics(screen.telemetry, options.metrics) as metrics:
+        with as_service(), served_metrics(screen.telemetry, options.metrics) as metrics:
             if metrics is not None:
                 screen.lines.item("metrics", f"/metrics and /health at {metrics} for users of this machine")
             screen.on_turn = lambda: reloads.turn(read_again)

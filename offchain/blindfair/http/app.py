@@ -30,7 +30,7 @@ from blindfair.agents.messaging.handles import is_handle
 from blindfair.http.failures import Failures, Guard
 from blindfair.http.gate import Gate, client_address, problem_response
 from blindfair.http.limits import ServiceLimits, TokenBuckets, network_of
-from blindfair.http.pages import CATALOGUE, ICON_PATH, LISTING_PAGES, STYLE_PATH, PageFolder
+from blindfair.http.pages import CATALOGUE, ICON_PATH, LISTING_PAGES, STYLE_PATH, PageFolder, allow_header
 from blindfair.http.problems import Problem, busy, damaged, failed, refused_session
 from blindfair.http.sessions import Proof, Session, Sessions
 from blindfair.http.spool import Spool
@@ -166,7 +166,7 @@ class ServiceApp:
 
     async def _not_found(self, request: Request, error: Any) -> Response:
         page = self._pages.missing(request) if error.status_code == 404 else None
-        return page or _no_such_path(error.status_code)
+        return page or _no_such_path(error.status_code, allow_header(request) if error.status_code == 405 else {})
 
     async def _trouble(self, _: Request, error: Any) -> Response:
         """A document that took too long, or the disk's trouble, which is no client's business in detail."""
@@ -351,9 +351,9 @@ def _shown(page: Response | None) -> Response:
     return page
 
 
-def _no_such_path(status: int) -> Response:
+def _no_such_path(status: int, headers: dict[str, str]) -> Response:
     found = WrongService("There is nothing at this path for this method", expected="/v1/...", found=status)
-    return problem_response(Problem(status, found))
+    return problem_response(Problem(status, found, headers))
 
 
 async def _bad_request(_: Request, error: Any) -> Response:

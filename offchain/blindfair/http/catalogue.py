@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blindfair.http.calls import Caller
-from blindfair.http.session import read_document, read_info
+from blindfair.http.session import BusyWaits, ask_document, read_info
 from blindfair.http.wire import DOCUMENT_BYTES, LISTINGS, MANIFEST_BYTES, ServiceInfo, service_url
 from blindfair.protocol.errors import (
     BlindfairError,
@@ -21,6 +21,9 @@ from blindfair.protocol.fields import Fields, hex_text
 from blindfair.protocol.manifest import Manifest
 from blindfair.protocol.quantities import Address, ListingId
 from blindfair.protocol.signing import Domain
+
+BUSY_SECONDS = 60.0
+"""Seconds that are waited for a busy service while its listings are read: as long as one slow answer may take."""
 
 _LISTINGS = 1000
 _REASON = 300
@@ -55,22 +58,22 @@ def fetch_manifests(
 
     One bad listing hides no other. Where none is good, what is wrong with the first is raised: RootMismatch for a
     manifest that does not hash to its listing's number, InvalidListing for one that nobody has committed, FieldMismatch
-    for one of another seller. Raises what `check_service` raises, and ServiceBusy, as soon as it comes.
+    for one of another seller. A busy service is asked again after the time that it names. Raises what
+    `check_service` raises as soon as it comes, and ServiceBusy of a service that stays busy.
     """
     manifests: dict[ListingId, Manifest] = {}
     left_out: dict[ListingId, BlindfairError] = {}
-    caller = Caller(url)
+    caller, waits = Caller(url), BusyWaits(BUSY_SECONDS)
     try:
         info = read_info(caller, domain)
-        with caller.call("GET", LISTINGS) as answer:
-            listed = Fields(read_document(url, answer, DOCUMENT_BYTES), "the service's list")
+        listed = Fields(ask_document(caller, LISTINGS, DOCUMENT_BYTES, waits), "the service's list")
         try:
             numbers = [ListingId(number) for number in listed.datas("listings", 32, _LISTINGS)]
         except MalformedMessage as error:
             raise WrongService(f"{url} lists something else", expected="listings", found=str(error)[:200]) from error
         for number in numbers if wanted is None else [number for number in numbers if number == wanted]:
             try:
-                manifests[number] = _manifest(caller, number, info.seller, sellers)
+                manifests[number] = _manifest(caller, number, info.seller, sellers, waits)
             except _OF_WHOLE_SERVICE:
                 raise
             except BlindfairError as error:
@@ -88,9 +91,10 @@ def reason_of(error: BlindfairError) -> str:
     return "".join(each if each.isprintable() else "?" for each in f"{error.what}{found}"[:_REASON])
 
 
-def _manifest(caller: Caller, number: ListingId, seller: Address, sellers: Mapping[ListingId, Address]) -> Manifest:
-    with caller.call("GET", listing_path(number)) as answer:
-        manifest = Manifest.from_document(read_document(caller.url, answer, MANIFEST_BYTES))
+def _manifest(
+    caller: Caller, number: ListingId, seller: Address, sellers: Mapping[ListingId, Address], waits: BusyWaits
+) -> Manifest:
+    manifest = Manifest.from_document(ask_document(caller, listing_path(number), MANIFEST_BYTES, waits))
     check_committed(caller.url, manifest, number, seller, sellers)
     return manifest
 

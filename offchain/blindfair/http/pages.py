@@ -9,6 +9,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 HEADERS = {
     # Nothing but this service's own style sheet, icon and forms: no script, no frame, no other address.
@@ -29,6 +30,20 @@ CATALOGUE, STYLE_PATH, ICON_PATH, LISTING_PAGES = "/", "/style.css", "/icon.svg"
 def listing_file(number: str) -> str:
     """Return the file of a listing's page; `number` is one of the catalogue's."""
     return f"listing-{number}.html"
+
+
+def allow_header(request: Request) -> dict[str, str]:
+    """Return the `Allow` header of an answer 405: every method that the path of the request has (RFC 9110, 15.5.6).
+
+    Starlette names the methods of the first route with that path alone, and each method here has a route of its own.
+    """
+    methods = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return {"Allow": ", ".join(sorted(methods))}
 
 
 class PageFolder:

@@ -148,15 +148,42 @@ class ServiceSession:
         raise ServiceBusy(f"The service at {self.url} is busy")
 
 
+class BusyWaits:
+    """Seconds that may be waited for a service that is busy, in several calls together: of a list of a thousand
+    listings, each could make its reader wait otherwise."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+
+    def waited_for(self, answer: requests.Response) -> bool:
+        """Whether it was waited for a service that is busy: it says for how long, and that is not too long."""
+        if answer.status_code not in (429, 503):
+            return False
+        wait = answer.headers.get("Retry-After", "")
+        if not wait.isascii() or not wait.isdigit() or int(wait) > min(_MOST_WAIT, self._left):
+            return False
+        self._left -= int(wait)
+        time.sleep(int(wait))
+        return True
+
+
 def _waited_for(answer: requests.Response) -> bool:
-    """Whether it was waited for a service that is busy: it says for how long, and that is not too long."""
-    if answer.status_code not in (429, 503):
-        return False
-    wait = answer.headers.get("Retry-After", "")
-    if not wait.isascii() or not wait.isdigit() or int(wait) > _MOST_WAIT:
-        return False
-    time.sleep(int(wait))
-    return True
+    """Whether it was waited for a busy service, in one call alone."""
+    return BusyWaits(_MOST_WAIT).waited_for(answer)
+
+
+def ask_document(caller: Caller, path: str, most: int, waits: BusyWaits) -> Document:
+    """The document at a path, of at most `most` bytes. A busy service is asked again after the time that it names.
+
+    Raises as `read_document` and `Caller.call`; ServiceBusy after `_TRIES` busy answers, or once `waits` are used up.
+    """
+    left = _TRIES
+    while True:
+        left -= 1
+        with caller.call("GET", path) as answer:
+            if left and waits.waited_for(answer):
+                continue
+            return read_document(caller.url, answer, most)
 
 
 def read_info(caller: Caller, domain: Domain | None, seconds: float = 30.0, *, tries: int = _TRIES) -> ServiceInfo:

@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from blindfair.http.pages import CSS, HEADERS, HTML, ICON, ICON_PATH, STYLE, STYLE_PATH, SVG
+from blindfair.http.pages import CSS, HEADERS, HTML, ICON, ICON_PATH, STYLE, STYLE_PATH, SVG, allow_header
 from blindfair.pages.logins import Logins
 from blindfair.pages.rendering import file_bytes, render
 from blindfair.protocol.errors import (
@@ -202,7 +202,10 @@ class LocalApp:
             found=f"{request.method} {request.url.path[:100]}",
             hint="go back to the first page",
         )
-        return self._page_of(found, status)
+        answer = self._page_of(found, status)
+        if status == 405:
+            answer.headers.update(allow_header(request))
+        return answer
 
     async def _bug(self, _: Request, error: Exception) -> Response:
         """What nobody expected: its kind is told, and nothing of what it holds."""

@@ -6,6 +6,7 @@ from functools import partial
 
 from blindfair.chain.deployment import Deployment, code_hash, open_exchange
 from blindfair.chain.deterministic import escrow_address, is_deployed
+from blindfair.chain.development import is_development_client
 from blindfair.chain.node import connect, each_node
 from blindfair.chain.node_state import NodeState, node_state
 from blindfair.cli.doctor.finding import Finding, findings
@@ -32,7 +33,8 @@ def look_at_node(rpc: str, deployment: Deployment | None, clock: Callable[[], fl
         yield from findings("node", partial(one, url))
     if states:
         yield from findings("contract", lambda: _look_at_contract(rpc, deployment))
-        yield _clock(round(clock()) - max(state.timestamp for state in states))
+        behind = round(clock()) - max(state.timestamp for state in states)
+        yield _clock(behind, on_command=all(is_development_client(state.client) for state in states))
 
 
 def _look_at_contract(rpc: str, deployment: Deployment | None) -> Iterator[Finding]:
@@ -52,9 +54,14 @@ def _look_at_contract(rpc: str, deployment: Deployment | None) -> Iterator[Findi
     yield Finding("contract", True, f"{told}, this version's to the last byte")
 
 
-def _clock(behind: int) -> Finding:
-    """The finding for a newest block that is so many seconds behind this machine's clock."""
+def _clock(behind: int, *, on_command: bool) -> Finding:
+    """The finding for a newest block that is so many seconds behind this machine's clock.
+
+    Where blocks are made `on_command`, an old one says that nobody asked for another, and nothing of the clock.
+    """
     where = f"the newest block is {abs(behind):,} s {'old' if behind >= 0 else 'ahead of this clock'}"
+    if on_command and behind > BEHIND:
+        return Finding("clock", True, f"{where}; a development node may make blocks on command alone")
     if behind > BEHIND:
         hint = "the node is not up to date, no blocks are made, or this clock is fast: check it with timedatectl"
     else:

@@ -11,7 +11,7 @@ from blindfair.api.keystore import address_of, unlock
 from blindfair.cli.options import Begun, BuyerBegun
 from blindfair.cli.party.begun import is_begun
 from blindfair.cli.party.settings import OWN_MAIL, BegunSettings, Options, Settings, check_one_way
-from blindfair.cli.password import read_password
+from blindfair.cli.password import check_password, read_password
 from blindfair.http.catalogue import check_service
 from blindfair.http.wire import service_url
 from blindfair.protocol.errors import InvalidOption
@@ -23,9 +23,10 @@ KEYSTORE = "keystore.json"
 def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
     """Return the settings to begin a directory with.
 
-    Raises FileMissing, MalformedFile, InvalidOption for a buyer without a way to the seller, and, while nothing was
-    begun there, StateError for a mail folder that takes no mailbox, a store that is not there or may not be used, or a
-    service that does not answer as one of this contract, and InsecureStore for an open folder.
+    Raises FileMissing and MalformedFile, also for the keystore, InvalidOption for a buyer without a way to the seller,
+    and, while nothing was begun there, StateError for a mail folder that takes no mailbox, a store that is not there or
+    may not be used, or a service that does not answer as one of this contract, and InsecureStore for an open folder.
+    Raises what `check_password` raises.
     """
     at = begun.at if isinstance(begun, BuyerBegun) else None
     check_one_way(begun.mail, at)
@@ -39,6 +40,11 @@ def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
             hint="the seller says which: the URL of its service, or the folder that you share",
         )
     deployment = read_deployment(begun.deployment)
+    keystore = (begun.keystore or begun.directory / KEYSTORE).resolve()
+    # Here, although the account is opened much later: a directory that cannot be used is not begun,
+    # and no mail folder is made for it.
+    address_of(keystore)
+    check_password(begun.password_file, keystore)
     mail = (shared or begun.directory / OWN_MAIL).resolve()
     if not is_begun(begun.directory):
         if store is not None:
@@ -53,7 +59,7 @@ def begun_settings(begun: Begun, options: Options) -> BegunSettings[Options]:
         rpc=begun.rpc,
         mail=mail,
         at=at,
-        keystore=(begun.keystore or begun.directory / KEYSTORE).resolve(),
+        keystore=keystore,
         finality_depth=begun.finality_depth,
         max_gas_price=begun.max_gas_price,
         options=options,

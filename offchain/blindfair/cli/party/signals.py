@@ -1,4 +1,7 @@
-"""Signals of a party that runs as a service: SIGTERM ends it as Ctrl-C does, SIGHUP reads again what can be."""
+"""Signals of a party that runs as a service: SIGTERM ends it as Ctrl-C does, SIGHUP reads again what can be.
+
+Nothing slow is imported here: commands need it before everything else.
+"""
 
 import contextlib
 import signal
@@ -23,14 +26,22 @@ class Reloads:
 
 
 @contextlib.contextmanager
-def as_service() -> Iterator[Reloads]:
-    """Take both signals in the block. A service is ended by SIGTERM, and has then done its work as well as after
-    Ctrl-C."""
+def hangups_noted() -> Iterator[Reloads]:
+    """Note SIGHUP in the block. A command that becomes a service begins with this: while libraries load and the
+    directory opens, which takes seconds, the signal would end the program otherwise."""
     reloads = Reloads()
-    ends = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    reads = signal.signal(signal.SIGHUP, reloads._ask)
+    before = signal.signal(signal.SIGHUP, reloads._ask)
     try:
         yield reloads
     finally:
-        signal.signal(signal.SIGTERM, ends)
-        signal.signal(signal.SIGHUP, reads)
+        signal.signal(signal.SIGHUP, before)
+
+
+@contextlib.contextmanager
+def as_service() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does. A service has then done its work as well as after Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -38,6 +38,7 @@ from blindfair.cli.options import (
 )
 from blindfair.cli.output import Output
 from blindfair.cli.party.begun import check_begun
+from blindfair.cli.party.signals import hangups_noted
 from blindfair.cli.seller.disclosure_options import Disclosures, OpenedRecords, OpenedShare, OwnModels
 from blindfair.cli.seller.text_options import AnyBaseModel, BaseModels, MaxWindows, Window
 
@@ -268,9 +269,10 @@ def serve(
     With --http it answers over HTTP as well, in a process of its own, and prints what strangers can make it do.
     """
     check_begun(resumed.directory, "seller", or_used=True)
-    from blindfair.cli.seller.running import run_serve
+    with hangups_noted() as reloads:
+        from blindfair.cli.seller.running import run_serve
 
-    run_serve(resumed, serving, poll, Output(json_file))
+        run_serve(resumed, serving, poll, Output(json_file), reloads)
 
 
 @app.command()
@@ -286,9 +288,10 @@ def resume(
     `serve` does the same and keeps running. Buyers that ask meanwhile are answered.
     """
     check_begun(resumed.directory, "seller", or_used=True)
-    from blindfair.cli.seller.running import run_serve
+    with hangups_noted() as reloads:
+        from blindfair.cli.seller.running import run_serve
 
-    run_serve(resumed, serving, poll, Output(json_file), ends_idle=True)
+        run_serve(resumed, serving, poll, Output(json_file), reloads, ends_idle=True)
 
 
 @app.command()

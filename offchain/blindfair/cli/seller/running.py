@@ -8,10 +8,11 @@ from pathlib import Path
 from blindfair.agents.store.journal_summary import orders_by_state
 from blindfair.api.addresses import check_payee, parse_address
 from blindfair.api.amounts import show_ether
-from blindfair.api.listing_options import Listed, ListingOptions
+from blindfair.api.left_out import copies_left_out
+from blindfair.api.listing_options import ListingOptions
 from blindfair.api.parties import SellerParty
 from blindfair.api.stream_options import RECORDS, StreamedTable, in_memory
-from blindfair.api.text_options import kept_file, other_labels_said
+from blindfair.api.text_options import kept_file
 from blindfair.chain.costs import COMMIT, gas_price
 from blindfair.cli.options import Begun, Resumed, Serving
 from blindfair.cli.output import Output
@@ -42,11 +43,10 @@ from blindfair.cli.targets import check_watch_folder
 from blindfair.http.service import HttpService
 from blindfair.influence.corpus.corpus import Corpus
 from blindfair.influence.corpus.text_preprocessing import TextPreprocessing
-from blindfair.influence.files import Files
 from blindfair.influence.images.images import Images
 from blindfair.influence.written import unread_columns
 from blindfair.protocol.errors import BlindfairError, StateError, StoreInUse
-from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT, Manifest
+from blindfair.protocol.manifest import NAME_LIMIT, STATEMENT_LIMIT
 from blindfair.protocol.quantities import Wei
 from blindfair.protocol.signing import Domain
 
@@ -86,9 +86,8 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         unread = unread_columns(party.agent.manifest.schema)
         texts = [] if isinstance(table, Images | Corpus) else texts_among(in_memory(table), options.text)
         show_readings(screen.lines, table.readings, categorical=options.categorical, unread=unread, as_text=texts)
-        left_out = _left_out(options, table, party.agent.manifest)
-        others = other_labels_said(table) if isinstance(table, Corpus) else None
-        show_copies(screen.lines, left_out, party.agent.manifest.record_count + left_out, others)
+        left_out = copies_left_out(options, table, party.agent.manifest.record_count)
+        show_copies(screen.lines, left_out)
         show_written(screen.lines, table.readings, table.alike_but_texts())
         if isinstance(table, Corpus):
             listed = TextPreprocessing.from_document(party.agent.manifest.preprocessing or {})
@@ -103,14 +102,7 @@ def run_list(begun: Begun, options: ListingOptions, records: Path, output: Outpu
         show_listing(output.lines, manifest, options, begun)
         sampled = {"sampled": len(table.survey.sample)} if isinstance(table, StreamedTable) else {}
         document = {**listing_document(manifest), "columns": readings_document(table.readings, options.categorical)}
-        output.document({**document, "copies_left_out": left_out, **sampled})
-
-
-def _left_out(options: ListingOptions, table: Listed, manifest: Manifest) -> int:
-    """How many records were read that are not listed, because each is a copy of an earlier one."""
-    if not options.without_copies or isinstance(table, Files | StreamedTable):
-        return 0
-    return len(table.labels if isinstance(table, Images) else table.rows) - manifest.record_count
+        output.document({**document, "copies_left_out": left_out.count, **sampled})
 
 
 def check_publishable(options: ListingOptions, *, named: bool) -> None:
@@ -122,9 +114,12 @@ def check_publishable(options: ListingOptions, *, named: bool) -> None:
     check_public_text("--consent", options.consent, least=1, limit=STATEMENT_LIMIT)
 
 
-def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *, ends_idle: bool = False) -> None:
+def run_serve(
+    resumed: Resumed, serving: Serving, poll: float, output: Output, reloads: Reloads, *, ends_idle: bool = False
+) -> None:
     """Take the seller's turns until interrupted or terminated, with `ends_idle` until no order is open either, then say
-    where it stands. Raises InvalidOption, and what opening the directory raises."""
+    where it stands. `reloads` has each SIGHUP since the command began. Raises InvalidOption, and what opening the
+    directory raises."""
     check_serving(serving)
     if serving.metrics is not None:
         metrics_place(serving.metrics)
@@ -151,7 +146,7 @@ def run_serve(resumed: Resumed, serving: Serving, poll: float, output: Output, *
                 screen.telemetry = Telemetry("seller", lambda: orders_by_state(party.agent.journal))
             try:
                 with (
-                    as_service() as reloads,
+                    as_service(),
                     served_metrics(screen.telemetry, serving.metrics) as metrics,
                     served_over_http(serving, settings, party, screen) as pages,
                 ):
