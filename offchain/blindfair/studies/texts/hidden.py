@@ -3,7 +3,7 @@
 The request of a shown query has each layer's part of it in the projection; that of a hidden one has main directions of
 own texts, or of their pieces, alone (`influence.text.bases`). Judged is how many of the bought texts are of the wanted
 kind, which needs no fine-tuning; and how near the seller of a hidden query comes to it by guessing. Not here: how
-questions are made and texts chosen (`purchases`).
+questions are made and texts chosen (`purchases`), and the losses after the purchases (`hidden_losses`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,14 +25,13 @@ from blindfair.protocol.documents import Document
 from blindfair.studies.ledger import Ledger
 from blindfair.studies.table import TextTable
 from blindfair.studies.texts.domains import DOMAINS, TextDomain
+from blindfair.studies.texts.hidden_losses import HIDDEN, SHARES, SHOWN, compare_losses, loss_table
 from blindfair.studies.texts.labelled import labelled_domains, load_minilm
 from blindfair.studies.texts.purchasers import measured_purchasers
-from blindfair.studies.texts.purchases import most_trusted, prepared, seen_scores
+from blindfair.studies.texts.purchases import most_trusted, prepared, seen_scores, wanted_of
 from blindfair.studies.texts.report import MODELS, RESULTS, Domains
 
-SHARES = (0.1, 0.2, 0.4)
 SEEDS, QUICK_SEEDS, QUICK_DOMAINS = 4, 2, 2
-SHOWN, HIDDEN = "shown", "hidden"
 
 NEAREST = 0.2
 """Share of the offer."""
@@ -57,8 +56,13 @@ def write_hidden(
     def measure(base: BaseModel, domain: TextDomain, _: str, seed: int) -> dict[str, Any]:
         return compare_queries(base, domain, seed)
 
+    def measure_losses(base: BaseModel, domain: TextDomain, _: str, seed: int) -> dict[str, Any]:
+        return compare_losses(base, domain, seed)
+
     lines = measured_purchasers(ledger, load, asked, seeds, measure, so_far=so_far)
-    document: Document = {"asked": seeds * sum(len(made) for made in asked.values()), "lines": lines}
+    losses = measured_purchasers(ledger, load, asked, seeds, measure_losses, so_far=so_far, what="losses")
+    purchasers = seeds * sum(len(made) for made in asked.values())
+    document: Document = {"asked": purchasers, "lines": lines, "losses": losses}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "hidden.md").write_text(page(document), encoding="utf-8")
     return document
@@ -66,7 +70,7 @@ def write_hidden(
 
 def compare_queries(base: BaseModel, domain: TextDomain, seed: int) -> dict[str, Any]:
     """The shares of wanted texts bought by a shown and by a hidden query, and how their exact scores agree by ranks."""
-    wanted = np.array([kind == domain.all_kinds[0] for kind in domain.kinds])
+    wanted = wanted_of(domain)
     found: dict[str, Any] = {"offered": float(wanted.mean())}
     exact: list[Floats] = []
     for how in (SHOWN, HIDDEN):
@@ -116,6 +120,7 @@ def _guesses(hidden: TextValuation, domain: TextDomain) -> dict[str, dict[str, f
 def page(document: Document) -> str:
     """The page of a document."""
     lines: Any = document["lines"]
+    losses: Any = document.get("losses", [])
     head = """# What it costs to hide a query about texts
 
 This page is for buyers of texts who want to know whether to ask with `--show-query`.
@@ -123,13 +128,18 @@ This page is for buyers of texts who want to know whether to ask with `--show-qu
 Nothing here is written by hand.
 
 Each purchaser asks twice, with the same own texts, offer and draws.
-Its domains and offers are those of the [study of purchases](texts.md), whose losses this page does not measure.
+Its domains and offers are those of the [study of purchases](texts.md), which has more seeds of shown queries.
 A *shown* query is found by its seller; a *hidden* one is the default.
 Of that the seller sees a space of main directions of own texts or of their pieces, and no single direction.
 Judged is how many of the bought texts are of the wanted kind: of the domain, and labelled right where there are labels.
+Judged is also the loss on the test texts, once a model learned from own and bought texts.
 """
     told = f"Measured are {len(lines)} of {document['asked']} purchasers: a model, a domain and a seed each.\n"
-    return f"{head}{told}" + "".join(f"\n{table(lines).to_markdown()}" for table in (_table, _guessed) if lines)
+    if len(losses) < len(lines):
+        told += f"The loss was measured for {len(losses)} of them.\n"
+    tables = [*([_table(lines)] if lines else []), *([loss_table(losses)] if losses else [])]
+    tables += [_guessed(lines)] if lines else []
+    return f"{head}{told}" + "".join(f"\n{table.to_markdown()}" for table in tables)
 
 
 def _table(lines: Sequence[Any]) -> TextTable:

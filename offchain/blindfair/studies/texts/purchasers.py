@@ -20,13 +20,17 @@ def measured_purchasers(
     measure: Measure,
     *,
     so_far: bool,
+    what: str = "",
 ) -> list[Any]:
-    """The lines of all purchasers in the ledger. Those that are not there are measured first, unless `so_far`."""
+    """The lines of all purchasers in the ledger. Those that are not there are measured first, unless `so_far`.
+
+    `what` tells lines of one purchaser apart where a study measures several things of it.
+    """
     lines: list[Any] = []
     for seed in range(seeds):
         for model, made in domains.items():
             for name, domain in made.items():
-                key = f"{model}, {name}, seed {seed}"
+                key = ", ".join(filter(None, (model, name, f"seed {seed}", what)))
                 if key not in ledger and not so_far:
                     base = models[model]()
                     found = measure(base, domain(base, seed), name, seed)

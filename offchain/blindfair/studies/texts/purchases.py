@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blindfair.influence.arrays import Floats, Integers
 from blindfair.influence.corpus.near_duplicates import near_duplicates_of_texts
@@ -54,20 +55,20 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
     model = made.scoring.model
     seen = seen_scores(made, domain, rng)
     trust = text_trust(seen, made)
-    judge = _judge(model, domain, plan, seed)
+    judge = judge_of(model, domain, plan.steps, seed)
     offered = domain.offer, domain.labels.offer
     reader = model.losses(*offered) - judge.losses(domain.with_own(()), offered)
-    wanted = np.array([kind == domain.all_kinds[0] for kind in domain.kinds])
+    wanted = wanted_of(domain)
     mixed = rng.permutation(len(domain.offer))
     orders: dict[str, Callable[[int], Integers]] = {
         SCORE: lambda count: most_trusted(trust.weights, count, rng),
         RANDOM: lambda count: mixed[:count],
-        ORACLE: lambda count: np.concatenate([mixed[wanted[mixed]], mixed[~wanted[mixed]]])[:count],
+        ORACLE: lambda count: wanted_first(mixed, wanted)[:count],
         READER: lambda count: np.argsort(-reader)[:count],
     }
     found: dict[str, Any] = {
-        "base": _figures(judge.base()),
-        "own": _figures(judge.after(domain.with_own(()))),
+        "base": figures_of(judge.base()),
+        "own": figures_of(judge.after(domain.with_own(()))),
         "steps of the direction": made.direction.steps,
         "offered": {kind: domain.kinds.count(kind) for kind in domain.all_kinds},
         "target share": trust.share,
@@ -83,7 +84,7 @@ def study_purchases(base: BaseModel, domain: TextDomain, plan: PurchasePlan, see
                 {
                     "share": share,
                     "arm": arm,
-                    **_figures(judge.after(domain.with_own(bought))),
+                    **figures_of(judge.after(domain.with_own(bought))),
                     "bought": {kind: kinds.count(kind) for kind in domain.all_kinds},
                 }
             )
@@ -113,13 +114,24 @@ def prepared(
     )
 
 
-def _judge(model: TextModel, domain: TextDomain, plan: PurchasePlan, seed: int) -> TextJudge:
+def wanted_of(domain: TextDomain) -> NDArray[np.bool_]:
+    """Which offered texts are of the wanted kind."""
+    return np.array([kind == domain.all_kinds[0] for kind in domain.kinds])
+
+
+def wanted_first(mixed: Integers, wanted: NDArray[np.bool_]) -> Integers:
+    """The oracle's order: wanted texts in the order of `mixed`, then the others."""
+    return np.concatenate([mixed[wanted[mixed]], mixed[~wanted[mixed]]])
+
+
+def judge_of(model: TextModel, domain: TextDomain, steps: int, seed: int) -> TextJudge:
+    """What judges all purchases of a domain: a language model that is fine-tuned, or a classifier's head."""
     if not domain.labels.classes:
-        return TuningJudge(model, domain.test, plan.steps, seed)
+        return TuningJudge(model, domain.test, steps, seed)
     return HeadJudge(model, (domain.test, domain.labels.test), [*domain.train, *domain.validation, *domain.offer])
 
 
-def _figures(judged: Judged) -> dict[str, float]:
+def figures_of(judged: Judged) -> dict[str, float]:
     """Lower is better for each."""
     errors = {} if judged.accuracy is None else {"errors": 1 - judged.accuracy}
     return {"loss": judged.loss, **errors}

@@ -85,7 +85,8 @@ def restore_texts(folder: Path, document: Document) -> None:
     """Put what an earlier run has measured into a folder, so that it goes on from there."""
     ledger = Ledger(folder / RESULTS)
     lines: Any = document["lines"]
-    for line in lines:
+    losses: Any = document.get("losses", [])
+    for line in [*lines, *losses]:
         if line["key"] not in ledger:
             ledger.add(line["key"], {name: value for name, value in line.items() if name != "key"})
 
