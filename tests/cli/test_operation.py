@@ -26,6 +26,7 @@ from blindfair.cli.ending import USAGE
 from blindfair.cli.json_log import redacted
 from blindfair.cli.party.telemetry import Telemetry, served_metrics
 from blindfair.cli.verbosity import LogFormat, choose_format
+from blindfair.http.counts import ServiceCounts
 from blindfair.protocol.errors import (
     CannotWrite,
     FileMissing,
@@ -124,11 +125,19 @@ def test_health_and_metrics_tell_no_account_and_no_stranger(service: Service) ->
     # The public service says that it answers, and has no metrics at all.
     assert requests.get(f"{service.url}/health", timeout=10).json() == {"status": "ok"}
     assert requests.get(f"{service.url}/metrics", timeout=10).status_code == 404
+    # What it answered is told here instead.
+    until = time.monotonic() + 60
+    while 'blindfair_http_answers_total{status="404"} 1.0' not in metrics.text:
+        assert time.monotonic() < until, metrics.text
+        time.sleep(0.1)
+        metrics = requests.get(f"{service.metrics}/metrics", timeout=10)
 
 
 def test_the_page_names_every_metric_and_every_field_of_health() -> None:
     page = PAGE.read_text()
-    with served_metrics(Telemetry("seller"), f"127.0.0.1:{free_port()}") as url:
+    telemetry = Telemetry("seller")
+    telemetry.show_service(ServiceCounts)
+    with served_metrics(telemetry, f"127.0.0.1:{free_port()}") as url:
         metrics = requests.get(f"{url}/metrics", timeout=10).text
         health = requests.get(f"{url}/health", timeout=10).json()
     assert set(re.findall(r"^\| `(blindfair_\w+)` \|", page, re.MULTILINE)) == set(

@@ -27,6 +27,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from blindfair.agents.messaging.handles import is_handle
+from blindfair.http.counting import Counting
+from blindfair.http.counts import ServiceCounts
 from blindfair.http.failures import Failures, Guard
 from blindfair.http.gate import Gate, client_address, problem_response
 from blindfair.http.limits import ServiceLimits, TokenBuckets, network_of
@@ -90,9 +92,27 @@ class ServiceApp:
         self._is_restart = is_restart
         self._prefix = prefix
         self._pages = PageFolder(pages, self._catalogue)
+        self._counting = Counting(self._guarded())
 
-    def asgi(self) -> Guard:
+    def asgi(self) -> Counting:
         """The application to serve."""
+        return self._counting
+
+    def counts(self, connections: int) -> ServiceCounts:
+        """What it has answered so far, and what is there now beside so many connections."""
+        unread, counting = self._spool.pending(self._spool.seller, None), self._counting
+        return ServiceCounts(
+            dict(counting.answers),
+            counting.received,
+            counting.sent,
+            connections,
+            self._sessions.count(),
+            len(unread),
+            sum(unread.values()),
+            *self._uploads.begun(),
+        )
+
+    def _guarded(self) -> Guard:
         routes: list[tuple[str, str, Answer]] = [
             (HEALTH, "GET", self._tell_health),
             (INFO, "GET", self._tell_info),

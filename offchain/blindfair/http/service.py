@@ -20,6 +20,7 @@ from typing import IO, Self
 from urllib.parse import urlsplit
 
 from blindfair.agents.store.directory import private_directory
+from blindfair.http.counts import COUNTS, COUNTS_LIMIT, ServiceCounts
 from blindfair.http.limits import ServiceLimits
 from blindfair.http.spool import incoming_folder
 from blindfair.http.wire import ServiceInfo, service_url
@@ -35,7 +36,7 @@ _TAKEN_SECONDS = 5.0
 """How long a port may be taken before that is an error."""
 
 _LINE = 300
-"""Bytes of a line that the process tells."""
+"""Bytes of an error that the process tells."""
 
 _ANY = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 
@@ -141,6 +142,8 @@ class HttpService:
         self._ends = threading.Event()
         self._is_asked = False
         self.url = ""
+        self.counts = ServiceCounts()
+        """What the service has counted, as its process told lately; it goes on where that is started again."""
 
     def __enter__(self) -> Self:
         """Listen, and answer. Raises InvalidOption for an address that cannot be listened at, or a certificate that
@@ -236,10 +239,18 @@ class HttpService:
         threading.Thread(target=self._hear, args=(process.stdout,), daemon=True).start()
 
     def _hear(self, output: IO[bytes]) -> None:
-        """Hand on the errors of the process, a line each. It answers strangers, so its words are bounded, too."""
+        """Keep the counts of the process, and hand on its errors, a line each. It answers strangers, so its words are
+        bounded, too."""
+        earlier = self.counts
         with output:
-            while line := output.readline(_LINE):
-                text = "".join(found if found.isprintable() else "?" for found in line.decode(errors="replace").strip())
+            while line := output.readline(COUNTS_LIMIT):
+                if line.startswith(COUNTS):
+                    # Those that cannot be read are left out: told each time, they would fill the screen.
+                    with contextlib.suppress(ValueError):
+                        self.counts = ServiceCounts.from_line(line).after(earlier)
+                    continue
+                words = line[:_LINE].decode(errors="replace").strip()
+                text = "".join(found if found.isprintable() else "?" for found in words)
                 self._on_trouble(f"an error in the HTTP service, which goes on serving: {text}")
 
     def _place(self, listening: socket.socket) -> Document:

@@ -1,7 +1,8 @@
 """The process that answers: `python -m blindfair.http.serving`, started by `service` with a listening socket.
 
 Its first line of input says what it serves. It ends when its input does, so it never outlives the program that started
-it, however that program ends. Its first line of output says that it serves; each further one tells of an error.
+it, however that program ends. Its first line of output says that it serves; each further one has its counts, or tells
+of an error.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import resource
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from socket import socket
 from typing import Any
@@ -20,6 +22,7 @@ import uvicorn
 
 from blindfair.http.app import ServiceApp
 from blindfair.http.connections import OpenConnections
+from blindfair.http.counts import ServiceCounts
 from blindfair.http.failures import Failures
 from blindfair.http.handshakes import with_handshakes
 from blindfair.http.limits import ServiceLimits
@@ -35,6 +38,7 @@ LATELY_SECONDS = 60.0
 """A service that was alive within this is being started again: bursts are not given anew."""
 
 _ALIVE_SECONDS = 2.0
+_COUNT_SECONDS = 2.0
 _TIDY_SECONDS = 600.0
 _FILES_BESIDE_CONNECTIONS = 200
 
@@ -63,8 +67,8 @@ def serve(place: Document, listening: socket) -> None:
     catalogue = {name: str(text).encode() for name, text in _sub(place, "catalogue").items()}
     mail, pages, proxy = Path(str(place["mail"])), place["pages"], place["proxy"]
     folder = None if pages is None else Path(str(pages))
-    alive, failures = Alive(alive_file(mail, info.seller)), Failures(_tell)
-    app = ServiceApp(
+    alive, failures = Alive(alive_file(mail, info.seller)), Failures(lambda text: _tell(text.encode(errors="replace")))
+    service = ServiceApp(
         Spool(mail, info.seller),
         info,
         catalogue,
@@ -73,11 +77,11 @@ def serve(place: Document, listening: socket) -> None:
         str(place["prefix"]),
         folder,
         is_restart=alive.was_lately,
-    ).asgi()
+    )
     threading.Thread(target=alive.show, daemon=True).start()
     table = OpenConnections(limits, None if proxy is None else str(proxy))
     config = uvicorn.Config(
-        app,
+        service.asgi(),
         http=table.protocol(),
         ws="none",
         lifespan="off",
@@ -104,13 +108,31 @@ def serve(place: Document, listening: socket) -> None:
     os.set_blocking(sys.stdout.fileno(), False)
     threading.Thread(target=_tidy, args=(mail, info.seller, limits, failures), daemon=True).start()
     with asyncio.Runner(loop_factory=lambda: _Loop(table, failures)) as runner:
-        runner.run(server.serve(sockets=[listening]))
+        runner.run(_answer(server, listening, lambda: service.counts(table.of_address.total()), failures))
 
 
-def _tell(text: str) -> None:
+async def _answer(
+    server: uvicorn.Server, listening: socket, counts: Callable[[], ServiceCounts], failures: Failures
+) -> None:
+    telling = asyncio.create_task(_tell_counts(counts, failures))
+    await server.serve(sockets=[listening])
+    telling.cancel()
+
+
+async def _tell_counts(counts: Callable[[], ServiceCounts], failures: Failures) -> None:
+    """Tell the counts now and then, in the loop whose objects they are of."""
+    while True:
+        try:
+            _tell(counts().to_line())
+        except Exception as error:
+            failures.note(error)
+        await asyncio.sleep(_COUNT_SECONDS)
+
+
+def _tell(line: bytes) -> None:
     """Tell the program that started this one. What it does not read is lost."""
     with contextlib.suppress(OSError):
-        os.write(sys.stdout.fileno(), text.encode(errors="replace") + b"\n")
+        os.write(sys.stdout.fileno(), line + b"\n")
 
 
 def _tidy(mail: Path, seller: Address, limits: ServiceLimits, failures: Failures) -> None:

@@ -134,6 +134,11 @@ class Sessions:
             _, oldest = self._sessions.popitem(last=False)
             self._leases.pop(oldest.account, None)
 
+    def count(self) -> int:
+        """Sessions that are not over."""
+        now = self._clock()
+        return sum(session.ends >= now for session in self._sessions.values())
+
     def find(self, token: str) -> Session | None:
         """The session of a token; None where there is none, or it is over."""
         session = self._sessions.get(token)

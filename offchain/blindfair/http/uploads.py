@@ -102,6 +102,10 @@ class Uploads:
         upload = self._uploads.get((account, handle))
         return 0 if upload is None else upload.offset
 
+    def begun(self) -> tuple[int, int]:
+        """Messages that have begun to come, and the bytes of them that are there."""
+        return len(self._uploads), sum(upload.offset for upload in self._uploads.values())
+
     async def add(
         self, account: Address, handle: str, segment: Segment, body: AsyncIterator[bytes]
     ) -> tuple[bool, int]:

@@ -1,6 +1,6 @@
 """`--metrics`: numbers for Prometheus and a word of health, on an address of this machine alone.
 
-    GET /metrics    counts of steps, troubles, gas and orders; no account, no number of an order, no price
+    GET /metrics    counts of steps, troubles, gas, orders and answers; no account, no number of an order, no price
     GET /health     200 while turns are taken, else 503
 
 It is a listener of its own and never part of the public service: behind a reverse proxy every stranger comes from
@@ -19,6 +19,7 @@ from typing import Any
 import blindfair
 from blindfair.agents.context import Event
 from blindfair.agents.store.steps import step_text
+from blindfair.http.counts import ServiceCounts
 from blindfair.protocol.errors import BlindfairError, InvalidOption, MissingPackage
 
 STALE_SECONDS = 300.0
@@ -60,6 +61,10 @@ class Telemetry:
         self._bytes = counter("sent_bytes", "Bytes of messages that were sent.", "message")
         self._orders = client.Gauge("blindfair_orders", "Orders by state.", ["state"], registry=registry)
 
+    def show_service(self, counts: Callable[[], ServiceCounts]) -> None:
+        """Show what an HTTP service beside the party counts, too; it is asked whenever the metrics are read."""
+        self._registry.register(_ServiceCollector(counts))
+
     def event(self, event: Event) -> None:
         """Count one thing that the agent did."""
         self._last = time.monotonic()
@@ -97,6 +102,46 @@ class Telemetry:
     def text(self) -> bytes:
         """All metrics in the text format of Prometheus."""
         return bytes(_client().generate_latest(self._registry))
+
+
+class _ServiceCollector:
+    """The metrics of an HTTP service. They are counted in its process, so there is nothing here to count up."""
+
+    def __init__(self, counts: Callable[[], ServiceCounts]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Any]:
+        """Each metric with its values now."""
+        families, counts = _client().metrics_core, self._counts()
+        answers = families.CounterMetricFamily(
+            "blindfair_http_answers", "Answers of the HTTP service by status.", labels=["status"]
+        )
+        for status, count in counts.answers.items():
+            answers.add_metric([str(status)], count)
+        yield answers
+        for name, text, value in (
+            ("received_bytes", "Bytes of bodies of requests.", counts.received),
+            ("sent_bytes", "Bytes of bodies of answers.", counts.sent),
+        ):
+            yield families.CounterMetricFamily(f"blindfair_http_{name}", text, value)
+        for name, text, value in (
+            ("connections", "Open connections.", counts.connections),
+            ("sessions", "Sessions of accounts that are not over.", counts.sessions),
+        ):
+            yield families.GaugeMetricFamily(f"blindfair_http_{name}", text, value)
+        for name, text, unread, arriving in (
+            ("messages", "Messages to the seller by state.", counts.unread, counts.arriving),
+            (
+                "message_bytes",
+                "Bytes on the disk of messages to the seller.",
+                counts.unread_bytes,
+                counts.arriving_bytes,
+            ),
+        ):
+            messages = families.GaugeMetricFamily(f"blindfair_http_{name}", text, labels=["state"])
+            messages.add_metric(["unread"], unread)
+            messages.add_metric(["arriving"], arriving)
+            yield messages
 
 
 def metrics_place(text: str) -> tuple[str, int]:

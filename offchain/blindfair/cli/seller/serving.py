@@ -121,6 +121,8 @@ def served_over_http(
     ) as service:
         pages = ServedPages(service, party, settings, screen, Catalogue(agent.directory / PAGES, service.url))
         pages.turn()
+        if screen.telemetry is not None:
+            screen.telemetry.show_service(lambda: service.counts)
         screen.lines.item("http", f"buyers use --at {service.url}, and read it in a browser")
         screen.lines.item(
             "", f"a stranger's request costs at most {limits.stranger_cost()}; a check takes {_check_ms(domain):.1f} ms"
