@@ -30,7 +30,7 @@ from blindfair.studies.texts.tables import Criterion, way
 SHOWN, HIDDEN = "shown", "hidden"
 SHARES = (0.1, 0.2, 0.4)
 STEPS = 36
-"""Of the fine-tuning that judges, as in the study of purchases."""
+"""Steps of the fine-tuning that judges, as in the study of purchases."""
 
 
 def compare_losses(base: BaseModel, domain: TextDomain, seed: int) -> dict[str, Any]:
