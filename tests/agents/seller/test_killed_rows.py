@@ -115,6 +115,17 @@ def test_a_text_that_does_not_fit_leaves_nothing_however_much_was_done(
     assert list(killed.iterdir()) == []
 
 
+def test_a_seller_that_was_killed_when_all_were_there_keeps_no_batches(
+    killed: Path, base: BaseModel, asked: Request, tmp_path: Path
+) -> None:
+    rows, _ = go_on(tmp_path / "other", base, asked)
+    (whole,) = (tmp_path / "other").iterdir()
+    shutil.copy(whole, killed)
+    found, read = go_on(killed, base, asked)
+    assert is_same(found, rows) and read == 0
+    assert not [path for path in killed.iterdir() if path.is_dir()]
+
+
 def test_others_cannot_read_what_is_not_finished(killed: Path) -> None:
     (parts,) = (path for path in killed.iterdir() if path.is_dir())
     assert parts.stat().st_mode & 0o777 == 0o700

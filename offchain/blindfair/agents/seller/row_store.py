@@ -60,12 +60,13 @@ class RowStore:
         no budget counts.
         """
         path = self._path(digest)
+        parts = path.with_suffix(".parts")
         if path.exists():
+            shutil.rmtree(parts, ignore_errors=True)
             return
         # Of a process that died over them. They may be large, and nobody asks for them again.
         for unfinished in path.parent.glob(f".{path.name}.*"):
             unfinished.unlink()
-        parts = path.with_suffix(".parts")
         kept = _Parts(parts, request.dimension) if are_slow(request) else None
         shape = Units.named(request.disclosure, len(records)).count, request.dimension
         try:
