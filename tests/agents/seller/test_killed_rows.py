@@ -96,7 +96,7 @@ def test_whole_batches_are_not_computed_again(killed: Path, base: BaseModel, ask
 def test_a_damaged_batch_is_computed_again(
     place: int, killed: Path, base: BaseModel, asked: Request, tmp_path: Path
 ) -> None:
-    first = sorted((killed / f"{DIGEST.hex()}.parts").iterdir())[0]
+    first = sorted((killed / f".{DIGEST.hex()}.parts").iterdir())[0]
     data = bytearray(first.read_bytes())
     data[place] ^= 1
     first.write_bytes(data)

@@ -60,7 +60,8 @@ class RowStore:
         no budget counts.
         """
         path = self._path(digest)
-        parts = path.with_suffix(".parts")
+        # Hidden: a backup leaves it out, and it may vanish meanwhile.
+        parts = path.with_name(f".{path.stem}.parts")
         if path.exists():
             shutil.rmtree(parts, ignore_errors=True)
             return
