@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from command import Ended, Inside
+from local_chain import LIGHT, PASSWORD, password
 
+from blindfair.api.keystore import create_keystore
 from blindfair.chain.deployment import CodeHash, Deployment
 from blindfair.protocol.errors import CannotWrite, FileMissing, InvalidListing, InvalidOption, TooLarge
 from blindfair.protocol.quantities import Address, BlockNumber
@@ -14,11 +16,20 @@ pytestmark = pytest.mark.deep
 ROWS = "".join(f"{n}.25,{n * 37 % 101},{'yn'[n % 2]}\n" for n in range(3000))
 
 
+def places(home: Path) -> list[object]:
+    """A contract, a mail folder and an account, and a node that does not answer."""
+    return [
+        "--rpc", "http://127.0.0.1:1", "--deployment", home / "d.json", "--mail", home / "mail",
+        "--keystore", home / "keystore.json", "--password-file", password(home / "password"),
+    ]  # fmt: skip
+
+
 def listed(inside: Inside, home: Path, *more: object) -> Ended:
     (home / "t.csv").write_text("a,b,sick\n" + ROWS)
-    places = ("--rpc", "http://127.0.0.1:1", "--deployment", home / "d.json", "--mail", home / "mail")
     terms = ("--price-per-record", "1", "--licence", "l", "--consent", "c", "--label", "sick", "--max-bonds", "9")
-    return inside("seller", "list", "--records", home / "t.csv", "--directory", home / "s", *places, *terms, *more)
+    return inside(
+        "seller", "list", "--records", home / "t.csv", "--directory", home / "s", *places(home), *terms, *more
+    )
 
 
 def deployed(home: Path) -> None:
@@ -26,6 +37,7 @@ def deployed(home: Path) -> None:
     deployment = Deployment(31337, address, CodeHash(bytes(32)), BlockNumber(1), "0.8.30")
     (home / "d.json").write_bytes(deployment.to_bytes())
     (home / "mail").mkdir(mode=0o700)
+    create_keystore(home / "keystore.json", PASSWORD, work=LIGHT)
 
 
 def words(ended: Ended) -> str:
@@ -40,7 +52,7 @@ def test_a_large_table_is_told_of_before_it_is_read(
         monkeypatch.setattr("blindfair.api.stream_options.BYTE_LIMIT", 10_000)
     deployed(tmp_path)
     ended = listed(inside, tmp_path, *more)
-    # There is no keystore: what was read is kept for the next time.
+    # No node answers: what was read is kept for the next time.
     assert ended.code != 0
     told = words(ended)
     assert "to read 3,000 records twice" in told
@@ -99,10 +111,9 @@ def folder(home: Path, size: int = 700) -> None:
 
 
 def listed_files(inside: Inside, home: Path, *more: object) -> Ended:
-    places = ("--rpc", "http://127.0.0.1:1", "--deployment", home / "d.json", "--mail", home / "mail")
     terms = ("--price-per-record", "1", "--licence", "l", "--consent", "c", "--label", "sick", "--max-bonds", "9")
     records = ("--records", home / "t.csv", "--files", home / "f")
-    return inside("seller", "list", *records, "--directory", home / "s", *places, *terms, *more)
+    return inside("seller", "list", *records, "--directory", home / "s", *places(home), *terms, *more)
 
 
 @pytest.mark.parametrize("more", [("--stream",), ()])
@@ -114,7 +125,7 @@ def test_a_large_folder_is_told_of_before_it_is_read(
     if not more:
         monkeypatch.setattr("blindfair.api.stream_options.BYTE_LIMIT", 2_000_000)
     ended = listed_files(inside, tmp_path, *more)
-    # There is no keystore: what was read is kept for the next time.
+    # No node answers: what was read is kept for the next time.
     assert ended.code != 0
     told = words(ended)
     assert "to read 3,000 files, and 0.0 GB of disk" in told
