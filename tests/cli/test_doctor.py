@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import re
 import os
 import shutil
 from collections.abc import Iterator
@@ -406,11 +407,13 @@ def test_an_old_block_of_a_chain_that_makes_them_on_command_says_nothing_of_the_
     healthy: Path, testnet: LocalChain, inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newest = testnet.web3.eth.get_block("latest")["timestamp"]
-    monkeypatch.setattr(chain.look_at_node, "__defaults__", (lambda: newest + chain.BEHIND + 60,))
+    monkeypatch.setattr(chain.look_at_node, "__defaults__", (lambda: newest + chain.BEHIND + 600,))
     ended = inside("doctor", "--rpc", testnet.url, "--json", "-")
     (clock,) = checks(ended)["clock"]
     assert ended.code == 0, ended.out
-    assert f"the newest block is {chain.BEHIND + 60} s old; a development node may make blocks" in clock["found"]
+    # Another test's program may have made one more block meanwhile.
+    told = re.match(r"the newest block is (\d+) s old; a development node may make blocks", clock["found"])
+    assert told is not None and int(told[1]) > chain.BEHIND, clock["found"]
 
 
 def test_nothing_that_is_printed_is_a_secret(begun: Path, inside: Inside) -> None:
