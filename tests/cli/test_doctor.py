@@ -2,8 +2,8 @@
 
 import importlib.metadata
 import json
-import re
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
